@@ -1,0 +1,2 @@
+//! `carnelian-server`.
+fn main() {}
