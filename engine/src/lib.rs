@@ -1,1 +1,4 @@
 //! Redis as a library.
+
+pub mod codec;
+pub mod value;

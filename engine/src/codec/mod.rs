@@ -1,0 +1,3 @@
+//! Bytes to meaning and back, and nothing else.
+
+pub mod num;

@@ -1,0 +1,1 @@
+//! The data types as plain structures: no keys, no locks, no RESP.
