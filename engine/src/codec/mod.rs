@@ -1,3 +1,4 @@
 //! Bytes to meaning and back, and nothing else.
 
+pub mod glob;
 pub mod num;
