@@ -1,1 +1,3 @@
 //! The data types as plain structures: no keys, no locks, no RESP.
+
+pub mod bits;
