@@ -1,3 +1,4 @@
 //! The data types as plain structures: no keys, no locks, no RESP.
 
 pub mod bits;
+pub mod lcs;
