@@ -1,4 +1,16 @@
 //! Redis as a library.
 
+pub mod clock;
 pub mod codec;
+pub mod command;
+pub mod engine;
+pub mod error;
+pub mod keyspace;
+pub mod operation;
+pub mod session;
+mod sync;
+pub mod table;
 pub mod value;
+
+pub use clock::{Clock, ManualClock};
+pub use error::{Error, Result};

@@ -1,0 +1,66 @@
+//! Where the engine's time comes from: the system's clock, or one that a test turns by hand.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Milliseconds since 1970, as deadlines are kept.
+pub type Millis = u64;
+
+/// The engine's clock. Cheap to clone; clones of a manual clock share its hands.
+#[derive(Clone, Debug, Default)]
+pub enum Clock {
+    /// The system's wall clock.
+    #[default]
+    System,
+    /// A clock that stands still until it is told to go on.
+    Manual(ManualClock),
+}
+
+/// A clock for tests: deadlines pass when you say so.
+///
+/// ```
+/// use carnelian::{Clock, ManualClock};
+/// use std::time::Duration;
+///
+/// let clock = ManualClock::new(Duration::from_secs(1_700_000_000));
+/// let before = Clock::Manual(clock.clone()).millis();
+/// clock.advance(Duration::from_secs(60));
+/// assert_eq!(Clock::Manual(clock).millis() - before, 60_000);
+/// ```
+#[derive(Clone, Debug)]
+pub struct ManualClock(Arc<AtomicU64>);
+
+impl ManualClock {
+    /// A clock that stands at `since_1970`.
+    pub fn new(since_1970: Duration) -> Self {
+        Self(Arc::new(AtomicU64::new(micros_of(since_1970))))
+    }
+
+    /// Turns the clock forward.
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(micros_of(by), Relaxed);
+    }
+}
+
+fn micros_of(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+impl Clock {
+    /// Microseconds since 1970.
+    #[inline]
+    pub fn micros(&self) -> u64 {
+        match self {
+            Self::System => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, micros_of),
+            Self::Manual(clock) => clock.0.load(Relaxed),
+        }
+    }
+
+    /// Milliseconds since 1970.
+    #[inline]
+    pub fn millis(&self) -> Millis {
+        self.micros() / 1000
+    }
+}

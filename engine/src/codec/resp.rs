@@ -1,0 +1,364 @@
+//! RESP requests: from the bytes of a connection to arguments.
+//!
+//! The parser is incremental and never copies: arguments are ranges of the caller's buffer. A frame that is only
+//! half there is remembered, so that bytes are looked at once however slowly they arrive.
+
+use std::ops::Range;
+
+/// An inline request, and the line that announces a length, may not be longer than this.
+const INLINE_MAX: usize = 64 * 1024;
+/// The most arguments of a request.
+const ARGS_MAX: i64 = i32::MAX as i64;
+/// What a client may send before it has authenticated.
+const ARGS_MAX_UNAUTHENTICATED: i64 = 10;
+const BULK_MAX_UNAUTHENTICATED: i64 = 16 * 1024;
+
+/// What a connection may send.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The longest argument: `proto-max-bulk-len`.
+    pub bulk: u64,
+    /// Whether the client has yet to authenticate, which lowers the limits.
+    pub unauthenticated: bool,
+}
+
+/// What the parser made of the bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Parsed {
+    /// A request; it used that many bytes. An empty request has no arguments and is ignored.
+    Request(usize),
+    /// The request has not arrived whole.
+    Incomplete,
+    /// The bytes are no request, and the connection has to be closed. The text is Redis's, without `ERR`.
+    Broken(&'static str),
+    /// As [`Broken`](Self::Broken), for a byte that is no `$`.
+    ExpectedDollar(u8),
+}
+
+/// The state of a half-read request. Offsets are from the start of the request.
+#[derive(Debug, Default)]
+pub struct Parser {
+    /// Arguments that are still to come; -1 before the first line is read.
+    missing: Option<u32>,
+    /// Up to here all is read.
+    at: usize,
+    /// The length of the argument being read.
+    bulk: Option<usize>,
+    /// For how far a line has been looked for.
+    searched: usize,
+    args: Vec<Range<usize>>,
+}
+
+impl Parser {
+    /// Reads one request from the front of `bytes` and appends its arguments to `args`, as ranges of `bytes`.
+    ///
+    /// After [`Parsed::Incomplete`] the next call has to see the same bytes again, with more behind them. O(new bytes).
+    pub fn parse(&mut self, bytes: &[u8], limits: Limits, args: &mut Vec<Range<usize>>) -> Parsed {
+        let parsed = match (bytes.first(), self.missing) {
+            (None, _) => return Parsed::Incomplete,
+            (Some(b'*'), _) => self.parse_multibulk(bytes, limits, args),
+            // Inline requests may have quotes to be taken away: they are read by `inline_args`.
+            _ => self.find_inline(bytes),
+        };
+        if parsed != Parsed::Incomplete {
+            self.missing = None;
+            (self.at, self.bulk, self.searched) = (0, None, 0);
+            self.args.clear();
+        }
+        parsed
+    }
+
+    fn parse_multibulk(&mut self, bytes: &[u8], limits: Limits, args: &mut Vec<Range<usize>>) -> Parsed {
+        let mut missing = match self.missing {
+            Some(missing) => missing,
+            None => {
+                let Some((line, next)) = self.line(bytes, 1) else {
+                    return self.wait_for_line(bytes, "Protocol error: too big mbulk count string");
+                };
+                let Some(count) = length(line).filter(|&n| n <= ARGS_MAX) else {
+                    return Parsed::Broken("Protocol error: invalid multibulk length");
+                };
+                if limits.unauthenticated && count > ARGS_MAX_UNAUTHENTICATED {
+                    return Parsed::Broken("Protocol error: unauthenticated multibulk length");
+                }
+                self.at = next;
+                if count <= 0 {
+                    return Parsed::Request(next);
+                }
+                count as u32
+            }
+        };
+        // Straight into the caller's list if the request is whole, which is the common case.
+        let first = args.len();
+        args.append(&mut self.args);
+        while missing > 0 {
+            let len = match self.bulk {
+                Some(len) => len,
+                None => match self.bulk_length(bytes, limits) {
+                    Ok(len) => len,
+                    Err(parsed) => return self.stop(parsed, missing, args, first),
+                },
+            };
+            // A length is below 2^63 / 2 by its limit, and so is any buffer.
+            let end = self.at + len;
+            if bytes.len() < end + 2 {
+                self.bulk = Some(len);
+                return self.stop(Parsed::Incomplete, missing, args, first);
+            }
+            args.push(self.at..end);
+            self.at = end + 2;
+            self.bulk = None;
+            missing -= 1;
+        }
+        Parsed::Request(self.at)
+    }
+
+    /// Keeps what has been read of a request for the next time.
+    fn stop(&mut self, parsed: Parsed, missing: u32, args: &mut Vec<Range<usize>>, first: usize) -> Parsed {
+        self.args.extend(args.drain(first..));
+        self.missing = Some(missing);
+        parsed
+    }
+
+    fn bulk_length(&mut self, bytes: &[u8], limits: Limits) -> Result<usize, Parsed> {
+        let Some((line, next)) = self.line(bytes, self.at) else {
+            return Err(self.wait_for_line(bytes, "Protocol error: too big bulk count string"));
+        };
+        let (mark, digits) = match line.split_first() {
+            Some((&mark, digits)) => (mark, digits),
+            None => (b'\r', line),
+        };
+        if mark != b'$' {
+            return Err(Parsed::ExpectedDollar(mark));
+        }
+        let max = limits.bulk.min(i64::MAX as u64 / 2) as i64;
+        let Some(len) = length(digits).filter(|n| (0..=max).contains(n)) else {
+            return Err(Parsed::Broken("Protocol error: invalid bulk length"));
+        };
+        if limits.unauthenticated && len > BULK_MAX_UNAUTHENTICATED {
+            return Err(Parsed::Broken("Protocol error: unauthenticated bulk length"));
+        }
+        self.at = next;
+        Ok(len as usize)
+    }
+
+    /// The line from `from` up to CR and the byte after it, and where the next one starts.
+    fn line<'b>(&mut self, bytes: &'b [u8], from: usize) -> Option<(&'b [u8], usize)> {
+        let rest = bytes.get(from.max(self.searched)..)?;
+        match rest.iter().position(|&b| b == b'\r') {
+            // The byte after CR is taken for LF, as Redis does.
+            Some(n) if rest.len() > n + 1 => {
+                let end = from.max(self.searched) + n;
+                self.searched = 0;
+                Some((&bytes[from..end], end + 2))
+            }
+            Some(_) => None,
+            None => {
+                self.searched = bytes.len();
+                None
+            }
+        }
+    }
+
+    fn wait_for_line(&self, bytes: &[u8], too_long: &'static str) -> Parsed {
+        if bytes.len() - self.at.min(bytes.len()) > INLINE_MAX { Parsed::Broken(too_long) } else { Parsed::Incomplete }
+    }
+
+    fn find_inline(&mut self, bytes: &[u8]) -> Parsed {
+        match bytes[self.searched..].iter().position(|&b| b == b'\n') {
+            Some(n) => Parsed::Request(self.searched + n + 1),
+            None if bytes.len() > INLINE_MAX => Parsed::Broken("Protocol error: too big inline request"),
+            None => {
+                self.searched = bytes.len();
+                Parsed::Incomplete
+            }
+        }
+    }
+}
+
+/// A decimal number as `string2ll` reads it.
+fn length(digits: &[u8]) -> Option<i64> {
+    let (negative, digits) = match digits.split_first() {
+        Some((b'-', rest)) => (true, rest),
+        _ => (false, digits),
+    };
+    if digits.is_empty() || digits.len() > 18 || (digits[0] == b'0' && (digits.len() > 1 || negative)) {
+        return None;
+    }
+    let mut n = 0_i64;
+    for &d in digits {
+        if !d.is_ascii_digit() {
+            return None;
+        }
+        n = n * 10 + i64::from(d - b'0');
+    }
+    Some(if negative { -n } else { n })
+}
+
+/// Whether a request is an inline one, whose arguments [`inline_args`] reads.
+pub fn is_inline(request: &[u8]) -> bool {
+    request.first().is_some_and(|&b| b != b'*')
+}
+
+/// The arguments of an inline request: words, `"quoted"` with escapes, or `'quoted'`. `None` for unbalanced quotes.
+pub fn inline_args(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    split_words(line)
+}
+
+/// Splits a line into words as Redis's command line, inline requests and redis.conf do.
+pub fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut words = Vec::new();
+    let mut rest = line;
+    loop {
+        while let [b, tail @ ..] = rest
+            && is_space(*b)
+        {
+            rest = tail;
+        }
+        if rest.is_empty() || rest[0] == 0 {
+            return Some(words);
+        }
+        let mut word = Vec::new();
+        loop {
+            match rest {
+                [] | [0, ..] => break,
+                [b'"', tail @ ..] => rest = double_quoted(tail, &mut word)?,
+                [b'\'', tail @ ..] => rest = single_quoted(tail, &mut word)?,
+                [b, ..] if is_space(*b) => break,
+                [b, tail @ ..] => {
+                    word.push(*b);
+                    rest = tail;
+                    continue;
+                }
+            }
+            // After a closing quote only a space or the end may follow.
+            break;
+        }
+        words.push(word);
+    }
+}
+
+fn is_space(b: u8) -> bool {
+    b.is_ascii_whitespace() || b == 0x0b
+}
+
+fn closed(rest: &[u8]) -> Option<&[u8]> {
+    rest.first().is_none_or(|&b| is_space(b) || b == 0).then_some(rest)
+}
+
+fn double_quoted<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> Option<&'a [u8]> {
+    loop {
+        match rest {
+            [b'\\', b'x', high, low, tail @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                let digit = |b: u8| (b as char).to_digit(16).unwrap_or(0) as u8;
+                word.push(digit(*high) << 4 | digit(*low));
+                rest = tail;
+            }
+            [b'\\', b, tail @ ..] => {
+                word.push(match b {
+                    b'n' => b'\n',
+                    b'r' => b'\r',
+                    b't' => b'\t',
+                    b'b' => 8,
+                    b'a' => 7,
+                    other => *other,
+                });
+                rest = tail;
+            }
+            [b'"', tail @ ..] => return closed(tail),
+            [] | [0, ..] => return None,
+            [b, tail @ ..] => {
+                word.push(*b);
+                rest = tail;
+            }
+        }
+    }
+}
+
+fn single_quoted<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> Option<&'a [u8]> {
+    loop {
+        match rest {
+            [b'\\', b'\'', tail @ ..] => {
+                word.push(b'\'');
+                rest = tail;
+            }
+            [b'\'', tail @ ..] => return closed(tail),
+            [] | [0, ..] => return None,
+            [b, tail @ ..] => {
+                word.push(*b);
+                rest = tail;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FREE: Limits = Limits { bulk: 512 << 20, unauthenticated: false };
+
+    fn parse_all(bytes: &[u8], step: usize) -> Vec<Vec<Vec<u8>>> {
+        let (mut parser, mut start, mut out) = (Parser::default(), 0, Vec::new());
+        for end in (0..=bytes.len()).step_by(step).chain([bytes.len()]) {
+            let mut args = Vec::new();
+            while let Parsed::Request(used) = parser.parse(&bytes[start..end], FREE, &mut args) {
+                out.push(args.drain(..).map(|r| bytes[start..][r].to_vec()).collect());
+                start += used;
+            }
+            assert!(args.is_empty());
+        }
+        assert_eq!(start, bytes.len());
+        out
+    }
+
+    #[test]
+    fn requests_arrive_in_any_pieces() {
+        let bytes = b"*2\r\n$3\r\nGET\r\n$5\r\nk\r\ney\r\n*0\r\n*-1\r\n*1\r\n$0\r\n\r\n";
+        let expected: Vec<Vec<Vec<u8>>> = vec![vec![b"GET".to_vec(), b"k\r\ney".to_vec()], vec![], vec![], vec![vec![]]];
+        for step in 1..bytes.len() {
+            assert_eq!(parse_all(bytes, step), expected);
+        }
+    }
+
+    #[test]
+    fn broken_requests_are_refused_in_the_words_of_redis() {
+        let cases: [(&[u8], Parsed); 9] = [
+            (b"*x\r\n", Parsed::Broken("Protocol error: invalid multibulk length")),
+            (b"*2147483648\r\n", Parsed::Broken("Protocol error: invalid multibulk length")),
+            (b"*99999999999999999999\r\n", Parsed::Broken("Protocol error: invalid multibulk length")),
+            (b"*1\r\nGET\r\n", Parsed::ExpectedDollar(b'G')),
+            (b"*1\r\n$-1\r\n", Parsed::Broken("Protocol error: invalid bulk length")),
+            (b"*1\r\n$x\r\n", Parsed::Broken("Protocol error: invalid bulk length")),
+            (b"*1\r\n$536870913\r\n", Parsed::Broken("Protocol error: invalid bulk length")),
+            (b"*1\r\n$3\r\nGE", Parsed::Incomplete),
+            (b"*1", Parsed::Incomplete),
+        ];
+        for (bytes, expected) in cases {
+            let parsed = Parser::default().parse(bytes, FREE, &mut Vec::new());
+            assert_eq!(parsed, expected, "{}", bytes.escape_ascii());
+        }
+        let long = vec![b'a'; INLINE_MAX + 1];
+        let parsed = Parser::default().parse(&long, FREE, &mut Vec::new());
+        assert_eq!(parsed, Parsed::Broken("Protocol error: too big inline request"));
+        let limits = Limits { unauthenticated: true, ..FREE };
+        let parsed = Parser::default().parse(b"*11\r\n", limits, &mut Vec::new());
+        assert_eq!(parsed, Parsed::Broken("Protocol error: unauthenticated multibulk length"));
+        let parsed = Parser::default().parse(b"*1\r\n$16385\r\n", limits, &mut Vec::new());
+        assert_eq!(parsed, Parsed::Broken("Protocol error: unauthenticated bulk length"));
+    }
+
+    #[test]
+    fn words_are_split_as_redis_splits_them() {
+        let words = |line: &str| split_words(line.as_bytes());
+        let of = |list: &[&str]| Some(list.iter().map(|w| w.as_bytes().to_vec()).collect::<Vec<_>>());
+        assert_eq!(words("  set a  b "), of(&["set", "a", "b"]));
+        assert_eq!(words(r#"set "a b\n\x41" 'it\'s'"#), of(&["set", "a b\nA", "it's"]));
+        assert_eq!(words("''"), of(&[""]));
+        assert_eq!(words(r#"a"b"c"#), None);
+        assert_eq!(words(r#""open"#), None);
+        assert_eq!(words("'a'b"), None);
+    }
+}

@@ -1,0 +1,278 @@
+//! From a request to its command: the chain of refusals, the locks, the call.
+//!
+//! The refusals stand in Redis's order. A stage whose feature is still to come answers "pass", so that the feature
+//! finds its place.
+
+use std::ops::Range;
+
+use super::args::key_positions;
+use super::registry::Keys;
+use super::{Args, Caller, Command, Context, Core, Flags, Registry, Reply, ReplyMode, Run};
+use crate::error::{Error, Result};
+use crate::keyspace::{Access, View};
+use crate::table::KeyHasher;
+
+/// A request with its command found and its keys hashed, ahead of its turn.
+#[derive(Debug, Default, Clone)]
+pub struct Prepared {
+    /// Which of the keys in the batch's list are its own.
+    pub keys: Range<usize>,
+}
+
+/// The keys of a batch of requests: positions among the arguments, and hashes.
+#[derive(Debug, Default)]
+pub struct BatchKeys {
+    positions: Vec<usize>,
+    hashes: Vec<u64>,
+}
+
+impl BatchKeys {
+    /// Forgets all keys.
+    pub fn clear(&mut self) {
+        self.positions.clear();
+        self.hashes.clear();
+    }
+
+    /// All hashes.
+    pub fn hashes(&self) -> &[u64] {
+        &self.hashes
+    }
+
+    /// Hashes the keys of a request. One whose keys cannot be told has none; its command will say why.
+    #[inline]
+    pub fn add(&mut self, command: Option<&Command>, argv: &[&[u8]], hasher: &KeyHasher) -> Range<usize> {
+        let first = self.hashes.len();
+        match command.map_or(Keys::None, |c| c.keys) {
+            Keys::None => {}
+            Keys::One(i) => {
+                if let Some(key) = argv.get(i) {
+                    self.positions.push(i);
+                    self.hashes.push(hasher.hash(key));
+                }
+            }
+            Keys::BySpec => {
+                let positions = command.and_then(|c| key_positions(&c.spec, argv).ok()).unwrap_or_default();
+                self.hashes.extend(positions.iter().map(|&p| hasher.hash(argv[p])));
+                self.positions.extend(positions);
+            }
+        }
+        first..self.hashes.len()
+    }
+
+    /// The arguments of a request with its keys.
+    pub fn args<'a>(&'a self, argv: &'a [&'a [u8]], keys: Range<usize>, hasher: &'a KeyHasher) -> Args<'a> {
+        Args::new(argv, &self.positions[keys.clone()], &self.hashes[keys], hasher)
+    }
+}
+
+/// Finds the command of a request, and the subcommand if it has some and the second argument names one.
+#[inline]
+pub fn find<'r>(registry: &'r Registry, argv: &[&[u8]]) -> Option<&'r Command> {
+    let command = registry.get(argv.first()?)?;
+    if command.is_container() && argv.len() > 1 { command.subcommand(argv[1]).or(Some(command)) } else { Some(command) }
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// It was answered.
+    Done,
+    /// It was refused before it ran.
+    Refused,
+    /// It ran and failed.
+    Failed,
+    /// Clients are paused: try again later, nothing was done.
+    Postponed,
+}
+
+/// Runs a request and writes its reply.
+#[inline]
+pub fn dispatch(
+    core: &Core,
+    caller: &mut Caller,
+    now: u64,
+    command: Option<&Command>,
+    args: &Args<'_>,
+    reply: &mut Reply<'_>,
+) -> Outcome {
+    let command = match refuse(core, caller, now, command, args) {
+        Ok(Some(command)) => command,
+        Ok(None) => return Outcome::Postponed,
+        Err(error) => {
+            reply.error(&error);
+            return Outcome::Refused;
+        }
+    };
+    match call(core, caller, now, command, args, reply) {
+        Ok(()) => Outcome::Done,
+        Err(error) => {
+            reply.error(&error);
+            Outcome::Failed
+        }
+    }
+}
+
+fn refuse<'r>(
+    core: &Core,
+    caller: &Caller,
+    now: u64,
+    command: Option<&'r Command>,
+    args: &Args<'_>,
+) -> Result<Option<&'r Command>> {
+    let command = known(command, args)?;
+    if !command.spec.accepts(args.len()) {
+        return Err(Error::arity(&command.full_name));
+    }
+    authenticated(caller, command)?;
+    permitted(caller, command)?;
+    in_this_node(core, args)?;
+    enough_memory(core, now, command)?;
+    disk_works(core, command)?;
+    writable(core, command)?;
+    loaded(core, command)?;
+    not_busy(core, command)?;
+    if paused(core, command) {
+        return Ok(None);
+    }
+    Ok(Some(command))
+}
+
+fn known<'r>(command: Option<&'r Command>, args: &Args<'_>) -> Result<&'r Command> {
+    match command {
+        None => Err(unknown(args)),
+        Some(container) if container.is_container() && args.len() > 1 => Err(unknown_subcommand(container, args)),
+        Some(command) => Ok(command),
+    }
+}
+
+fn unknown_subcommand(container: &Command, args: &Args<'_>) -> Error {
+    let name = args.get(1);
+    let mut text = b"ERR unknown subcommand '".to_vec();
+    text.extend_from_slice(&name[..name.len().min(128)]);
+    text.extend_from_slice(b"'. Try ");
+    text.extend_from_slice(container.spec.name.to_ascii_uppercase().as_bytes());
+    text.extend_from_slice(b" HELP.");
+    Error::new(text)
+}
+
+/// The error for an unknown command, which quotes the beginning of its arguments.
+fn unknown(args: &Args<'_>) -> Error {
+    const QUOTED: usize = 128;
+    let cut = |bytes: &[u8], max: usize| bytes[..bytes.len().min(max)].split(|&b| b == 0).next().unwrap_or(b"").to_vec();
+    let mut quoted: Vec<u8> = Vec::new();
+    for arg in args.from(1) {
+        if quoted.len() >= QUOTED {
+            break;
+        }
+        quoted.push(b'\'');
+        quoted.extend(cut(arg, QUOTED - (quoted.len() - 1)));
+        quoted.extend_from_slice(b"' ");
+    }
+    let mut text = b"ERR unknown command '".to_vec();
+    text.extend(cut(args.get(0), QUOTED));
+    text.extend_from_slice(b"', with args beginning with: ");
+    text.extend(quoted);
+    Error::new(text)
+}
+
+fn authenticated(caller: &Caller, command: &Command) -> Result<()> {
+    if caller.authenticated || command.flags.contains(Flags::NO_AUTH) { Ok(()) } else { Err(Error::NO_AUTH) }
+}
+
+/// ACL: one user so far, who may do everything.
+fn permitted(_caller: &Caller, _command: &Command) -> Result<()> {
+    Ok(())
+}
+
+/// Cluster redirects: one node so far.
+fn in_this_node(_core: &Core, _args: &Args<'_>) -> Result<()> {
+    Ok(())
+}
+
+fn enough_memory(core: &Core, now: u64, command: &Command) -> Result<()> {
+    if core.keyspace.make_room(now) || !command.flags.contains(Flags::DENYOOM) {
+        Ok(())
+    } else {
+        Err(Error::OUT_OF_MEMORY)
+    }
+}
+
+/// MISCONF: nothing is written to disk yet.
+fn disk_works(_core: &Core, _command: &Command) -> Result<()> {
+    Ok(())
+}
+
+/// READONLY and NOREPLICAS: no replication yet.
+fn writable(_core: &Core, _command: &Command) -> Result<()> {
+    Ok(())
+}
+
+/// LOADING: nothing is loaded yet.
+fn loaded(_core: &Core, _command: &Command) -> Result<()> {
+    Ok(())
+}
+
+/// BUSY: no scripts yet.
+fn not_busy(_core: &Core, _command: &Command) -> Result<()> {
+    Ok(())
+}
+
+/// `CLIENT PAUSE`.
+fn paused(_core: &Core, _command: &Command) -> bool {
+    false
+}
+
+#[inline]
+fn call(
+    core: &Core,
+    caller: &mut Caller,
+    now: u64,
+    command: &Command,
+    args: &Args<'_>,
+    reply: &mut Reply<'_>,
+) -> Result<()> {
+    let access = if command.flags.contains(Flags::WRITE) { Access::Write } else { Access::Read };
+    let (run, mut view) = match command.spec.run {
+        Run::Keys(run) => {
+            let mut keys = args.keys();
+            let view = match (keys.next(), keys.next()) {
+                (Some(key), None) => View::one(&core.keyspace, caller.db, now, access, key.hash)?,
+                _ => View::some(&core.keyspace, caller.db, now, access, args.keys().map(|k| k.hash))?,
+            };
+            (run, view)
+        }
+        Run::Everything(run) => (run, View::all(&core.keyspace, caller.db, now, access)?),
+        Run::Context(run) => {
+            let mut context = Context { core, caller, now, position: 0 };
+            run(&mut context, args, reply)?;
+            let position = context.position;
+            if let Some(output) = reply.output() {
+                output.depends_on(position);
+            }
+            return Ok(());
+        }
+        Run::Container => return Err(Error::arity(&command.full_name)),
+    };
+    if caller.no_touch {
+        view.no_touch();
+    }
+    let result = run(&mut view, args, reply);
+    let position = view.close();
+    if let Some(output) = reply.output() {
+        output.depends_on(position);
+    }
+    result
+}
+
+/// Drops or keeps a reply as the caller wants it: called after each command with the output's length before it.
+pub fn apply_reply_mode(caller: &mut Caller, output: &mut super::Output, before: usize) {
+    match caller.reply_mode {
+        ReplyMode::On => {}
+        ReplyMode::Off => output.truncate(before),
+        ReplyMode::SkipNext => caller.reply_mode = ReplyMode::Skip,
+        ReplyMode::Skip => {
+            output.truncate(before);
+            caller.reply_mode = ReplyMode::On;
+        }
+    }
+}

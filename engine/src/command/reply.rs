@@ -1,0 +1,459 @@
+//! Replies: written once, by the command, straight into what the caller wants to have.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::keyspace::LogPosition;
+
+/// What goes out to a connection: bytes, and big values that are shared instead of copied.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// Full chunks before the tail.
+    chunks: VecDeque<Chunk>,
+    /// Bytes at the front that are gone already.
+    sent: usize,
+    tail: Vec<u8>,
+    len: usize,
+    /// The log has to be synced up to here before the output may leave.
+    position: LogPosition,
+}
+
+#[derive(Debug)]
+enum Chunk {
+    Bytes(Vec<u8>),
+    Shared(Arc<Vec<u8>>),
+}
+
+impl Chunk {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl Output {
+    /// How many bytes are waiting.
+    pub fn len(&self) -> usize {
+        self.len + self.tail.len() - self.sent
+    }
+
+    /// Whether nothing is waiting.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Notes that what has been written rests on the log up to `position`.
+    pub fn depends_on(&mut self, position: LogPosition) {
+        self.position = self.position.max(position);
+    }
+
+    /// Up to where the log has to be synced before any of this may be sent.
+    pub fn position(&self) -> LogPosition {
+        self.position
+    }
+
+    /// The bytes at the front, as slices for a vectored write; at most 64.
+    pub fn slices(&self) -> impl Iterator<Item = IoSlice<'_>> {
+        let mut skip = self.sent;
+        let all = self.chunks.iter().map(Chunk::bytes).chain([&self.tail[..]]);
+        all.filter_map(move |bytes| {
+            let skipped = skip.min(bytes.len());
+            skip -= skipped;
+            (skipped < bytes.len()).then(|| IoSlice::new(&bytes[skipped..]))
+        })
+        .take(64)
+    }
+
+    /// Forgets `n` bytes at the front, which have been sent.
+    pub fn consume(&mut self, n: usize) {
+        self.sent += n;
+        while let Some(front) = self.chunks.front().map(|c| c.bytes().len())
+            && front <= self.sent
+        {
+            self.chunks.pop_front();
+            self.sent -= front;
+            self.len -= front;
+        }
+        if self.is_empty() {
+            self.tail.clear();
+            self.sent = 0;
+        }
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        *self = Self { tail: std::mem::take(&mut self.tail), ..Self::default() };
+        self.tail.clear();
+    }
+
+    /// Cuts off what was written after the output was `len` bytes long, if that is still in the tail.
+    pub fn truncate(&mut self, len: usize) {
+        let before_tail = self.len() - self.tail_len();
+        if len >= before_tail {
+            let start = self.tail.len() - self.tail_len();
+            self.tail.truncate(start + len - before_tail);
+        }
+    }
+
+    fn tail_len(&self) -> usize {
+        if self.chunks.is_empty() { self.tail.len() - self.sent } else { self.tail.len() }
+    }
+
+    /// All that is waiting, in one piece.
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut skip = self.sent;
+        let mut all = Vec::with_capacity(self.len());
+        for bytes in self.chunks.iter().map(Chunk::bytes).chain([&self.tail[..]]) {
+            let skipped = skip.min(bytes.len());
+            skip -= skipped;
+            all.extend_from_slice(&bytes[skipped..]);
+        }
+        all
+    }
+
+    /// Memory that the output takes.
+    pub fn bytes(&self) -> usize {
+        self.len + self.tail.capacity()
+    }
+
+    /// Gives memory back that a large reply took.
+    pub fn shrink(&mut self) {
+        if self.is_empty() && self.tail.capacity() > 64 * 1024 {
+            self.tail = Vec::new();
+        }
+    }
+
+    /// Appends bytes that are a reply already.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.tail.extend_from_slice(bytes);
+    }
+
+    fn push_shared(&mut self, bytes: &Arc<Vec<u8>>) {
+        let tail = std::mem::take(&mut self.tail);
+        self.len += tail.len() + bytes.len();
+        self.chunks.push_back(Chunk::Bytes(tail));
+        self.chunks.push_back(Chunk::Shared(bytes.clone()));
+    }
+}
+
+/// A reply as a tree, for callers in Rust.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// No value.
+    Null,
+    /// A status such as `OK`.
+    Simple(String),
+    /// An error within a reply.
+    Error(Error),
+    /// An integer.
+    Int(i64),
+    /// A string.
+    Bulk(Vec<u8>),
+    /// A list.
+    Array(Vec<Value>),
+    /// Pairs.
+    Map(Vec<(Value, Value)>),
+    /// A set.
+    Set(Vec<Value>),
+    /// Something that nobody asked for just now: a message, an invalidation.
+    Push(Vec<Value>),
+    /// A floating-point number.
+    Double(f64),
+    /// A truth value.
+    Bool(bool),
+    /// Text with the format it is in (`txt`, `mkd`).
+    Verbatim(&'static str, String),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Shape {
+    Array,
+    Map,
+    Set,
+    Push,
+}
+
+/// Puts a [`Value`] together from the calls of a [`Reply`].
+#[derive(Debug, Default)]
+pub struct Tree {
+    done: Option<Value>,
+    open: Vec<(Shape, usize, Vec<Value>)>,
+}
+
+impl Tree {
+    /// The finished value; `Null` if nothing was replied.
+    pub fn finish(self) -> Value {
+        self.done.unwrap_or(Value::Null)
+    }
+
+    fn add(&mut self, mut value: Value) {
+        loop {
+            let Some((_, missing, items)) = self.open.last_mut() else {
+                self.done = Some(value);
+                return;
+            };
+            items.push(value);
+            *missing -= 1;
+            if *missing > 0 {
+                return;
+            }
+            let Some((shape, _, items)) = self.open.pop() else { return };
+            value = Self::close(shape, items);
+        }
+    }
+
+    fn open(&mut self, shape: Shape, len: usize) {
+        let items = if shape == Shape::Map { len * 2 } else { len };
+        if items == 0 {
+            self.add(Self::close(shape, Vec::new()));
+        } else {
+            self.open.push((shape, items, Vec::with_capacity(items.min(1024))));
+        }
+    }
+
+    fn close(shape: Shape, items: Vec<Value>) -> Value {
+        match shape {
+            Shape::Array => Value::Array(items),
+            Shape::Set => Value::Set(items),
+            Shape::Push => Value::Push(items),
+            Shape::Map => {
+                let mut items = items.into_iter();
+                let pairs = std::iter::from_fn(|| Some((items.next()?, items.next()?)));
+                Value::Map(pairs.collect())
+            }
+        }
+    }
+}
+
+enum Sink<'a> {
+    Resp(&'a mut Output),
+    Tree(&'a mut Tree),
+}
+
+/// Where a command writes its reply. Each command writes exactly one reply, or returns an error and writes none.
+pub struct Reply<'a> {
+    sink: Sink<'a>,
+    resp3: bool,
+}
+
+impl<'a> Reply<'a> {
+    /// Writes RESP, of version 2 or 3.
+    pub fn resp(output: &'a mut Output, resp3: bool) -> Self {
+        Self { sink: Sink::Resp(output), resp3 }
+    }
+
+    /// Builds a tree, with the types of RESP3.
+    pub fn tree(tree: &'a mut Tree) -> Self {
+        Self { sink: Sink::Tree(tree), resp3: true }
+    }
+
+    /// Whether the caller knows the types of RESP3.
+    pub fn is_resp3(&self) -> bool {
+        self.resp3
+    }
+
+    /// Changes the version from here on (`HELLO`).
+    pub fn set_resp3(&mut self, resp3: bool) {
+        self.resp3 = resp3;
+    }
+
+    #[inline]
+    fn header(out: &mut Output, mark: u8, n: i64) {
+        let mut digits = itoa::Buffer::new();
+        out.tail.push(mark);
+        out.tail.extend_from_slice(digits.format(n).as_bytes());
+        out.tail.extend_from_slice(b"\r\n");
+    }
+
+    #[inline]
+    fn write(&mut self, resp: impl FnOnce(&mut Output), tree: impl FnOnce() -> Value) {
+        match &mut self.sink {
+            Sink::Resp(out) => resp(out),
+            Sink::Tree(t) => t.add(tree()),
+        }
+    }
+
+    /// `OK`.
+    #[inline]
+    pub fn ok(&mut self) {
+        self.write(|out| out.tail.extend_from_slice(b"+OK\r\n"), || Value::Simple("OK".into()));
+    }
+
+    /// A status.
+    pub fn simple(&mut self, text: &str) {
+        self.write(
+            |out| {
+                out.tail.push(b'+');
+                out.tail.extend_from_slice(text.as_bytes());
+                out.tail.extend_from_slice(b"\r\n");
+            },
+            || Value::Simple(text.into()),
+        );
+    }
+
+    /// An error. Line breaks in its text become spaces.
+    pub fn error(&mut self, error: &Error) {
+        self.write(
+            |out| {
+                out.tail.push(b'-');
+                let line = error.bytes().iter().map(|&b| if matches!(b, b'\r' | b'\n') { b' ' } else { b });
+                out.tail.extend(line);
+                out.tail.extend_from_slice(b"\r\n");
+            },
+            || Value::Error(error.clone()),
+        );
+    }
+
+    /// An integer.
+    #[inline]
+    pub fn int(&mut self, n: i64) {
+        self.write(|out| Self::header(out, b':', n), || Value::Int(n));
+    }
+
+    /// A count as an integer.
+    #[inline]
+    pub fn count(&mut self, n: usize) {
+        self.int(i64::try_from(n).unwrap_or(i64::MAX));
+    }
+
+    /// A string.
+    #[inline]
+    pub fn bulk(&mut self, bytes: &[u8]) {
+        self.write(
+            |out| {
+                out.tail.reserve(bytes.len() + 24);
+                Self::header(out, b'$', bytes.len() as i64);
+                out.tail.extend_from_slice(bytes);
+                out.tail.extend_from_slice(b"\r\n");
+            },
+            || Value::Bulk(bytes.to_vec()),
+        );
+    }
+
+    /// An integer as a string.
+    pub fn bulk_int(&mut self, n: i64) {
+        self.bulk(itoa::Buffer::new().format(n).as_bytes());
+    }
+
+    /// A big string, which is sent from where it is.
+    pub fn shared(&mut self, bytes: &Arc<Vec<u8>>) {
+        self.write(
+            |out| {
+                Self::header(out, b'$', bytes.len() as i64);
+                out.push_shared(bytes);
+                out.tail.extend_from_slice(b"\r\n");
+            },
+            || Value::Bulk(bytes.to_vec()),
+        );
+    }
+
+    /// No value.
+    #[inline]
+    pub fn null(&mut self) {
+        let text: &[u8] = if self.resp3 { b"_\r\n" } else { b"$-1\r\n" };
+        self.write(|out| out.tail.extend_from_slice(text), || Value::Null);
+    }
+
+    /// No list.
+    pub fn null_array(&mut self) {
+        let text: &[u8] = if self.resp3 { b"_\r\n" } else { b"*-1\r\n" };
+        self.write(|out| out.tail.extend_from_slice(text), || Value::Null);
+    }
+
+    fn open(&mut self, shape: Shape, len: usize) {
+        let (mark, n) = match (shape, self.resp3) {
+            (Shape::Array, _) | (Shape::Set | Shape::Push, false) => (b'*', len),
+            (Shape::Map, false) => (b'*', len * 2),
+            (Shape::Map, true) => (b'%', len),
+            (Shape::Set, true) => (b'~', len),
+            (Shape::Push, true) => (b'>', len),
+        };
+        match &mut self.sink {
+            Sink::Resp(out) => Self::header(out, mark, n as i64),
+            Sink::Tree(t) => t.open(shape, len),
+        }
+    }
+
+    /// Begins a list of `len` replies, which have to follow.
+    pub fn array(&mut self, len: usize) {
+        self.open(Shape::Array, len);
+    }
+
+    /// Begins a map of `len` pairs, which have to follow; a flat list in RESP2.
+    pub fn map(&mut self, len: usize) {
+        self.open(Shape::Map, len);
+    }
+
+    /// Begins a set of `len` replies, which have to follow; a list in RESP2.
+    pub fn set(&mut self, len: usize) {
+        self.open(Shape::Set, len);
+    }
+
+    /// Begins an unasked message of `len` replies, which have to follow; a list in RESP2.
+    pub fn push(&mut self, len: usize) {
+        self.open(Shape::Push, len);
+    }
+
+    /// A floating-point number; a string in RESP2.
+    pub fn double(&mut self, n: f64) {
+        let mut text = Vec::new();
+        crate::codec::num::write_f64(&mut text, n);
+        if !self.resp3 {
+            return self.bulk(&text);
+        }
+        self.write(
+            |out| {
+                out.tail.push(b',');
+                out.tail.extend_from_slice(&text);
+                out.tail.extend_from_slice(b"\r\n");
+            },
+            || Value::Double(n),
+        );
+    }
+
+    /// A truth value; 1 or 0 in RESP2.
+    pub fn bool(&mut self, is: bool) {
+        if !self.resp3 {
+            return self.int(i64::from(is));
+        }
+        let text: &[u8] = if is { b"#t\r\n" } else { b"#f\r\n" };
+        self.write(|out| out.tail.extend_from_slice(text), || Value::Bool(is));
+    }
+
+    /// Text in a format of three letters; a string in RESP2.
+    pub fn verbatim(&mut self, format: &'static str, text: &str) {
+        if !self.resp3 {
+            return self.bulk(text.as_bytes());
+        }
+        self.write(
+            |out| {
+                Self::header(out, b'=', text.len() as i64 + 4);
+                out.tail.extend_from_slice(format.as_bytes());
+                out.tail.push(b':');
+                out.tail.extend_from_slice(text.as_bytes());
+                out.tail.extend_from_slice(b"\r\n");
+            },
+            || Value::Verbatim(format, text.into()),
+        );
+    }
+
+    /// A list of strings.
+    pub fn bulks<T: AsRef<[u8]>>(&mut self, items: &[T]) {
+        self.array(items.len());
+        for item in items {
+            self.bulk(item.as_ref());
+        }
+    }
+
+    /// The output of a connection, for what is no reply of the types above.
+    pub fn output(&mut self) -> Option<&mut Output> {
+        match &mut self.sink {
+            Sink::Resp(out) => Some(out),
+            Sink::Tree(_) => None,
+        }
+    }
+}

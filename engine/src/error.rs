@@ -1,0 +1,94 @@
+//! Errors, in Redis's words: clients match on them, so every byte counts.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// Why a command was refused or failed. A command that fails has changed nothing.
+///
+/// The text starts with a code in capitals, as on the wire (`WRONGTYPE ...`, `ERR ...`), without the leading `-`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Error(Cow<'static, [u8]>);
+
+/// What a command or a typed call returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+macro_rules! errors {
+    ($($(#[$doc:meta])* $name:ident = $text:expr;)*) => {
+        impl Error { $($(#[$doc])* pub const $name: Self = Self(Cow::Borrowed($text.as_bytes()));)* }
+    };
+}
+
+errors! {
+    /// The key holds another type.
+    WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value";
+    /// The options of a command do not fit together.
+    SYNTAX = "ERR syntax error";
+    /// Not a decimal 64-bit integer.
+    NOT_INTEGER = "ERR value is not an integer or out of range";
+    /// Not a floating-point number.
+    NOT_FLOAT = "ERR value is not a valid float";
+    /// The key does not exist, where it has to.
+    NO_SUCH_KEY = "ERR no such key";
+    /// The sum does not fit.
+    OVERFLOW = "ERR increment or decrement would overflow";
+    /// The string would be longer than `proto-max-bulk-len`.
+    TOO_LONG = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+    /// An index outside of the value.
+    OUT_OF_RANGE = "ERR index out of range";
+    /// An offset outside of the value.
+    OFFSET = "ERR offset is out of range";
+    /// The database number is not one of `databases`.
+    DB_INDEX = "ERR DB index is out of range";
+    /// Memory is used up and the policy frees none.
+    OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
+    /// Authentication is required.
+    NO_AUTH = "NOAUTH Authentication required.";
+    /// The engine was entered again from within one of its own callbacks.
+    REENTERED = "ERR the engine was called from within an operation that holds its locks";
+}
+
+impl Error {
+    /// An error with a text of its own, code included.
+    pub fn new(text: impl Into<Vec<u8>>) -> Self {
+        Self(Cow::Owned(text.into()))
+    }
+
+    /// The first word, by which callers tell errors apart: `ERR`, `WRONGTYPE`, `OOM`, ...
+    pub fn code(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.0.split(|&b| b == b' ').next().unwrap_or_default())
+    }
+
+    /// The whole text, code included. Errors that quote what the caller sent may hold any bytes.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.0)
+    }
+
+    /// The text as it goes over the wire.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Wrong number of arguments, for a command or `container|subcommand`.
+    pub fn arity(name: &str) -> Self {
+        Self::new(format!("ERR wrong number of arguments for '{name}' command"))
+    }
+
+    /// An expiry that is not positive or does not fit.
+    pub fn invalid_expire(name: &str) -> Self {
+        Self::new(format!("ERR invalid expire time in '{name}' command"))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Error({:?})", self.text())
+    }
+}
+
+impl std::error::Error for Error {}

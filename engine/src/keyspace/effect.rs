@@ -1,0 +1,84 @@
+//! Effects and events: what a change leaves for the log, the replicas and those who watch.
+
+/// A change as a deterministic command: replaying the effects in order gives the same keyspace.
+///
+/// `SET k v PXAT ms` instead of `SETEX k 10 v`, `DEL k` for an expired key, and so on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Effect {
+    /// The database that the command applies to.
+    pub db: u32,
+    /// The command's name and arguments.
+    pub argv: Vec<Vec<u8>>,
+}
+
+impl Effect {
+    /// An effect with a command's name; the view puts in the database.
+    pub fn new(name: &str) -> Self {
+        Self { db: 0, argv: vec![name.as_bytes().to_vec()] }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<[u8]>) -> Self {
+        self.argv.push(arg.as_ref().to_vec());
+        self
+    }
+
+    /// Adds a number as an argument.
+    #[must_use]
+    pub fn int(self, n: impl itoa::Integer) -> Self {
+        self.arg(itoa::Buffer::new().format(n))
+    }
+}
+
+/// The class of a keyspace event, by its letter in `notify-keyspace-events`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "the names are Redis's own")]
+pub enum EventClass {
+    Generic = b'g',
+    String = b'$',
+    List = b'l',
+    Set = b's',
+    Hash = b'h',
+    SortedSet = b'z',
+    Stream = b't',
+    Expired = b'x',
+    Evicted = b'e',
+    KeyMiss = b'm',
+    New = b'n',
+}
+
+/// Something that happened to a key, as keyspace notifications name it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Event {
+    /// The class that listeners choose by.
+    pub class: EventClass,
+    /// The name of the event: `set`, `expire`, `del`, ...
+    pub name: &'static str,
+}
+
+impl Event {
+    /// An event of the generic class.
+    pub const fn generic(name: &'static str) -> Self {
+        Self { class: EventClass::Generic, name }
+    }
+
+    /// An event of the string class.
+    pub const fn string(name: &'static str) -> Self {
+        Self { class: EventClass::String, name }
+    }
+}
+
+/// A position in the log: all effects before it have been appended. 0 before the first.
+pub type LogPosition = u64;
+
+/// Somebody who wants to hear of every change, in the order in which they happened.
+///
+/// Called while the changed stripes are still locked, so it must be quick and must not call the engine.
+pub trait Listener: Send + Sync {
+    /// Takes the effects of one command and returns the position after them.
+    fn effects(&self, effects: &[Effect]) -> LogPosition;
+    /// Takes an event.
+    fn event(&self, _db: u32, _event: Event, _key: &[u8]) {}
+}

@@ -1,0 +1,519 @@
+//! An entry: a key with its value, in one allocation.
+//!
+//! ```text
+//!  0        3     4       6       8
+//!  | clock  | tag | klen  | vlen  | [deadline: 8] | [long klen: 8] | key | value |
+//!
+//!  clock     24 bits of access time or frequency, written by readers (atomic, relaxed)
+//!  tag       kind (3 bits) and flags
+//!  klen      length of the key; with the LONG_KEY flag the true length stands in the long field
+//!  vlen      length of a value that is in place
+//!  deadline  milliseconds since 1970, with the DEADLINE flag
+//!  value     the bytes of a string up to 16 KiB, or an i64, or a `Box<Value>`; not aligned
+//! ```
+//!
+//! Invariant: the allocation has exactly the size that the header says, rounded up to 8, and alignment 8. Nothing but
+//! the clock is written while an entry is shared.
+#![allow(unsafe_code)]
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+use crate::clock::Millis;
+use crate::sync::atomic::Ordering::Relaxed;
+use crate::table::{KeyHasher, Pointer, prefetch};
+use crate::value::{INLINE_MAX, Value, size_class};
+
+const HEADER: usize = 8;
+const WORD: usize = 8;
+
+/// What stands in the value field.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+enum Kind {
+    /// Bytes in place.
+    Inline = 0,
+    /// An `i64`.
+    Int = 1,
+    /// A `Box<Value>`.
+    Boxed = 2,
+}
+
+const KIND: u8 = 0b0000_0111;
+const DEADLINE: u8 = 0b0000_1000;
+const LONG_KEY: u8 = 0b0001_0000;
+/// The string was made by a change in place; `OBJECT ENCODING` then says `raw` whatever its length.
+const RAW: u8 = 0b0010_0000;
+/// The epoch in which the entry was made: tells a snapshot what it has yet to write.
+const EPOCH: u8 = 0b0100_0000;
+
+/// An owned entry, as a plain pointer: the table that holds it frees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct EntryPtr(NonNull<u8>);
+
+// SAFETY: an entry owns all it points to, and `Value` is Send and Sync.
+unsafe impl Send for EntryPtr {}
+// SAFETY: shared entries are only read, except for the clock, which is atomic.
+unsafe impl Sync for EntryPtr {}
+
+/// A value on its way into an entry.
+pub enum NewValue<'a> {
+    /// A string; `raw` if it was made by a change in place.
+    Bytes {
+        /// The string.
+        bytes: &'a [u8],
+        /// Whether `OBJECT ENCODING` shall say `raw`.
+        raw: bool,
+    },
+    /// An integer, as strings that look like one are kept.
+    Int(i64),
+    /// A value with an allocation of its own.
+    Boxed(Value),
+}
+
+/// A value as a reader sees it.
+#[derive(Clone, Copy, Debug)]
+pub enum ValueRef<'a> {
+    /// A short string.
+    Inline(&'a [u8]),
+    /// An integer.
+    Int(i64),
+    /// Everything else.
+    Boxed(&'a Value),
+}
+
+/// Sizes that are put together: header, optional fields, key, value.
+#[derive(Clone, Copy)]
+struct Shape {
+    tag: u8,
+    key_len: usize,
+    value_len: usize,
+}
+
+impl Shape {
+    fn deadline_at(self) -> Option<usize> {
+        (self.tag & DEADLINE != 0).then_some(HEADER)
+    }
+
+    fn long_key_at(self) -> usize {
+        HEADER + if self.tag & DEADLINE != 0 { WORD } else { 0 }
+    }
+
+    fn key_at(self) -> usize {
+        self.long_key_at() + if self.tag & LONG_KEY != 0 { WORD } else { 0 }
+    }
+
+    fn value_at(self) -> usize {
+        self.key_at() + self.key_len
+    }
+
+    fn size(self) -> usize {
+        self.value_at() + self.value_len
+    }
+
+    fn layout(self) -> Layout {
+        // Keys end at isize::MAX like all slices, so rounding up cannot overflow by much; an absurd size fails to
+        // allocate instead.
+        Layout::from_size_align(self.size(), WORD).map_or(Layout::new::<u64>(), |l| l.pad_to_align())
+    }
+}
+
+impl EntryPtr {
+    /// Makes an entry. O(length).
+    pub(super) fn new(key: &[u8], value: NewValue<'_>, deadline: Option<Millis>, epoch: bool) -> Self {
+        let value = match value {
+            NewValue::Bytes { bytes, .. } if bytes.len() > INLINE_MAX => {
+                NewValue::Boxed(Value::String(std::sync::Arc::new(bytes.to_vec())))
+            }
+            other => other,
+        };
+        let (kind, value_len, raw) = match &value {
+            NewValue::Bytes { bytes, raw } => (Kind::Inline, bytes.len(), *raw),
+            NewValue::Int(_) => (Kind::Int, WORD, false),
+            NewValue::Boxed(_) => (Kind::Boxed, WORD, true),
+        };
+        let mut tag = kind as u8;
+        for (flag, on) in [
+            (DEADLINE, deadline.is_some()),
+            (LONG_KEY, key.len() > usize::from(u16::MAX)),
+            (RAW, raw),
+            (EPOCH, epoch),
+        ] {
+            if on {
+                tag |= flag;
+            }
+        }
+        let shape = Shape { tag, key_len: key.len(), value_len };
+        let layout = shape.layout();
+        // SAFETY: the layout has a size of at least the header's.
+        let Some(at) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
+        let this = Self(at);
+        let short_key = u16::try_from(key.len()).unwrap_or(0);
+        let meta = u32::from(tag) << 24;
+        let lengths = u32::from(short_key) | u32::from(value_len as u16) << 16;
+        // SAFETY: all offsets come from `shape`, whose size was allocated, and nobody else knows the entry yet.
+        unsafe {
+            this.write(0, meta.to_ne_bytes().as_ptr(), 4);
+            this.write(4, lengths.to_ne_bytes().as_ptr(), 4);
+            if let (Some(at), Some(deadline)) = (shape.deadline_at(), deadline) {
+                this.write(at, deadline.to_ne_bytes().as_ptr(), WORD);
+            }
+            if tag & LONG_KEY != 0 {
+                this.write(shape.long_key_at(), (key.len() as u64).to_ne_bytes().as_ptr(), WORD);
+            }
+            this.write(shape.key_at(), key.as_ptr(), key.len());
+            let value_at = shape.value_at();
+            match value {
+                NewValue::Bytes { bytes, .. } => this.write(value_at, bytes.as_ptr(), bytes.len()),
+                NewValue::Int(n) => this.write(value_at, n.to_ne_bytes().as_ptr(), WORD),
+                NewValue::Boxed(value) => {
+                    at.as_ptr().add(value_at).cast::<*mut Value>().write_unaligned(Box::into_raw(Box::new(value)));
+                }
+            }
+        }
+        this
+    }
+
+    /// # Safety
+    /// `offset + len` is within the allocation and `from` is readable for `len`.
+    unsafe fn write(self, offset: usize, from: *const u8, len: usize) {
+        // SAFETY: passed on to the caller.
+        unsafe { std::ptr::copy_nonoverlapping(from, self.0.as_ptr().add(offset), len) }
+    }
+
+    /// The entry for reading.
+    ///
+    /// # Safety
+    /// The entry is alive and, but for its clock, not changed for `'a`.
+    #[inline]
+    pub(super) unsafe fn get<'a>(self) -> Entry<'a> {
+        Entry { at: self, life: PhantomData }
+    }
+
+    /// The entry for changing in place.
+    ///
+    /// # Safety
+    /// The entry is alive and the caller alone uses it for `'a`.
+    pub(super) unsafe fn get_mut<'a>(self) -> EntryMut<'a> {
+        EntryMut { at: self, life: PhantomData }
+    }
+
+    /// Frees the entry and its value.
+    ///
+    /// # Safety
+    /// The entry is alive and nobody uses it afterwards.
+    pub(super) unsafe fn free(self) {
+        // SAFETY: passed on to the caller.
+        drop(unsafe { self.take_value() });
+    }
+
+    /// Frees the entry and gives its value, if that has an allocation of its own.
+    ///
+    /// # Safety
+    /// As for [`free`](Self::free).
+    pub(super) unsafe fn take_value(self) -> Option<Box<Value>> {
+        // SAFETY: the entry is alive; a box in it was made by `Box::into_raw` and is given up here; the layout is the
+        // one it was allocated with, as nothing changes the shape of an entry.
+        unsafe {
+            let entry = self.get();
+            let value = (entry.kind() == Kind::Boxed).then(|| Box::from_raw(entry.boxed()));
+            dealloc(self.0.as_ptr(), entry.shape().layout());
+            value
+        }
+    }
+}
+
+impl Pointer for EntryPtr {
+    #[inline]
+    fn to_bits(self) -> u64 {
+        self.0.as_ptr().expose_provenance() as u64
+    }
+
+    #[inline]
+    fn from_bits(bits: u64) -> Self {
+        let at = std::ptr::with_exposed_provenance_mut(bits as usize);
+        // The table never stores zero.
+        Self(NonNull::new(at).unwrap_or(NonNull::dangling()))
+    }
+
+    fn hash(self, hasher: &KeyHasher) -> u64 {
+        // SAFETY: what a table holds is alive.
+        hasher.hash(unsafe { self.get() }.key())
+    }
+
+    fn deadline(self) -> u64 {
+        // SAFETY: what a table holds is alive.
+        unsafe { self.get() }.deadline().unwrap_or(u64::MAX)
+    }
+
+    #[inline]
+    fn prefetch(self) {
+        prefetch(self.0.as_ptr());
+    }
+}
+
+/// An entry of the keyspace, borrowed for reading.
+#[derive(Clone, Copy)]
+pub struct Entry<'a> {
+    at: EntryPtr,
+    life: PhantomData<&'a ()>,
+}
+
+impl<'a> Entry<'a> {
+    /// Clock and tag in one atomic word, as readers write the clock.
+    fn meta(self) -> &'a crate::sync::atomic::AtomicU32 {
+        // SAFETY: the entry is alive for 'a, its first four bytes are aligned and only ever used atomically while
+        // it is shared.
+        unsafe { self.at.0.cast::<crate::sync::atomic::AtomicU32>().as_ref() }
+    }
+
+    #[inline]
+    fn tag(self) -> u8 {
+        (self.meta().load(Relaxed) >> 24) as u8
+    }
+
+    #[inline]
+    fn kind(self) -> Kind {
+        match self.tag() & KIND {
+            0 => Kind::Inline,
+            1 => Kind::Int,
+            _ => Kind::Boxed,
+        }
+    }
+
+    /// # Safety
+    /// `offset + 8` is within the allocation.
+    unsafe fn word(self, offset: usize) -> u64 {
+        // SAFETY: passed on to the caller.
+        unsafe { self.at.0.as_ptr().add(offset).cast::<u64>().read_unaligned() }
+    }
+
+    #[inline]
+    fn shape(self) -> Shape {
+        let tag = self.tag();
+        // SAFETY: every entry has a header, and the long field where the flag says so.
+        let lengths = unsafe { self.at.0.as_ptr().add(4).cast::<u32>().read() };
+        let (key_len, value_len) = ((lengths & 0xffff) as usize, (lengths >> 16) as usize);
+        let mut shape = Shape { tag, key_len, value_len };
+        if tag & LONG_KEY != 0 {
+            // SAFETY: as above.
+            shape.key_len = unsafe { self.word(shape.long_key_at()) } as usize;
+        }
+        shape
+    }
+
+    /// The key.
+    #[inline]
+    pub fn key(self) -> &'a [u8] {
+        let shape = self.shape();
+        // SAFETY: the key lies where the shape says.
+        unsafe { std::slice::from_raw_parts(self.at.0.as_ptr().add(shape.key_at()), shape.key_len) }
+    }
+
+    /// When the key expires, if ever.
+    #[inline]
+    pub fn deadline(self) -> Option<Millis> {
+        if self.tag() & DEADLINE == 0 {
+            return None;
+        }
+        // SAFETY: the flag says that the field is there.
+        Some(unsafe { self.word(HEADER) })
+    }
+
+    /// The value.
+    #[inline]
+    pub fn value(self) -> ValueRef<'a> {
+        let shape = self.shape();
+        // SAFETY: the value lies where the shape says, in the form that the kind says.
+        unsafe {
+            match self.kind() {
+                Kind::Inline => {
+                    let at = self.at.0.as_ptr().add(shape.value_at());
+                    ValueRef::Inline(std::slice::from_raw_parts(at, shape.value_len))
+                }
+                Kind::Int => ValueRef::Int(self.word(shape.value_at()) as i64),
+                Kind::Boxed => ValueRef::Boxed(&*self.boxed()),
+            }
+        }
+    }
+
+    /// # Safety
+    /// The kind is `Boxed`.
+    unsafe fn boxed(self) -> *mut Value {
+        // SAFETY: the field is there by the caller's word.
+        unsafe { self.at.0.as_ptr().add(self.shape().value_at()).cast::<*mut Value>().read_unaligned() }
+    }
+
+    /// Whether the string came from a change in place.
+    pub fn is_raw(self) -> bool {
+        self.tag() & RAW != 0
+    }
+
+    /// The epoch in which the entry was made.
+    pub fn epoch(self) -> bool {
+        self.tag() & EPOCH != 0
+    }
+
+    /// The access clock: 24 bits whose meaning `maxmemory-policy` decides.
+    pub fn clock(self) -> u32 {
+        self.meta().load(Relaxed) & 0xff_ffff
+    }
+
+    /// Sets the access clock; several readers may do so at once, and one of them wins.
+    #[inline]
+    pub fn set_clock(self, clock: u32) {
+        let meta = self.meta().load(Relaxed);
+        if meta & 0xff_ffff != clock {
+            self.meta().store(meta & 0xff00_0000 | clock & 0xff_ffff, Relaxed);
+        }
+    }
+
+    /// Bytes of all allocations of the entry, rounded to size classes. O(1).
+    pub fn bytes(self) -> usize {
+        let own = size_class(self.shape().layout().size());
+        match self.value() {
+            ValueRef::Boxed(value) => own + value.bytes(),
+            _ => own,
+        }
+    }
+}
+
+/// An entry of the keyspace, borrowed for a change that leaves its shape as it is.
+pub struct EntryMut<'a> {
+    at: EntryPtr,
+    life: PhantomData<&'a mut ()>,
+}
+
+/// A value that may be changed in place.
+pub enum ValueMut<'a> {
+    /// A short string; its length stays.
+    Inline(&'a mut [u8]),
+    /// An integer.
+    Int(IntMut<'a>),
+    /// Everything else.
+    Boxed(&'a mut Value),
+}
+
+/// An integer in an entry, which need not be aligned.
+pub struct IntMut<'a> {
+    at: *mut i64,
+    life: PhantomData<&'a mut i64>,
+}
+
+impl IntMut<'_> {
+    /// Its value.
+    pub fn get(&self) -> i64 {
+        // SAFETY: points into a live entry that is ours alone.
+        unsafe { self.at.read_unaligned() }
+    }
+
+    /// Changes it.
+    pub fn set(&mut self, n: i64) {
+        // SAFETY: points into a live entry that is ours alone.
+        unsafe { self.at.write_unaligned(n) }
+    }
+}
+
+impl<'a> EntryMut<'a> {
+    /// The entry for reading.
+    pub fn read(&self) -> Entry<'_> {
+        // SAFETY: borrowed from an entry that is ours alone.
+        unsafe { self.at.get() }
+    }
+
+    /// The value for changing.
+    pub fn value(&mut self) -> ValueMut<'_> {
+        let (shape, kind) = (self.read().shape(), self.read().kind());
+        // SAFETY: the value lies where the shape says, in the form that the kind says, and is ours alone.
+        unsafe {
+            let at = self.at.0.as_ptr().add(shape.value_at());
+            match kind {
+                Kind::Inline => ValueMut::Inline(std::slice::from_raw_parts_mut(at, shape.value_len)),
+                Kind::Int => ValueMut::Int(IntMut { at: at.cast(), life: PhantomData }),
+                Kind::Boxed => ValueMut::Boxed(&mut *self.read().boxed()),
+            }
+        }
+    }
+
+    /// Overwrites the entry with what a new one of the same size would hold. False, and nothing done, if the sizes
+    /// or the places of the fields differ.
+    pub(super) fn overwrite(&mut self, value: &NewValue<'_>, deadline: Option<Millis>, epoch: bool) -> bool {
+        let shape = self.read().shape();
+        let kind = self.read().kind();
+        let fits = deadline.is_some() == shape.deadline_at().is_some()
+            && match value {
+                NewValue::Bytes { bytes, .. } => kind == Kind::Inline && bytes.len() == shape.value_len,
+                NewValue::Int(_) => kind == Kind::Int,
+                NewValue::Boxed(_) => false,
+            };
+        if !fits {
+            return false;
+        }
+        match (self.value(), value) {
+            (ValueMut::Inline(old), NewValue::Bytes { bytes, .. }) => old.copy_from_slice(bytes),
+            (ValueMut::Int(mut old), NewValue::Int(n)) => old.set(*n),
+            _ => return false,
+        }
+        if let Some(deadline) = deadline {
+            self.set_deadline(deadline);
+        }
+        self.set_flag(RAW, matches!(value, NewValue::Bytes { raw: true, .. }));
+        self.set_flag(EPOCH, epoch);
+        true
+    }
+
+    /// Changes a deadline that is there; false if the entry has no room for one.
+    pub(super) fn set_deadline(&mut self, deadline: Millis) -> bool {
+        let Some(at) = self.read().shape().deadline_at() else { return false };
+        // SAFETY: the field is there, and the entry is ours alone.
+        unsafe { self.at.write(at, deadline.to_ne_bytes().as_ptr(), WORD) };
+        true
+    }
+
+    fn set_flag(&mut self, flag: u8, on: bool) {
+        let meta = self.read().meta();
+        let bit = u32::from(flag) << 24;
+        let old = meta.load(Relaxed);
+        let new = if on { old | bit } else { old & !bit };
+        if new != old {
+            meta.store(new, Relaxed);
+        }
+    }
+
+    /// Notes that the string was changed in place.
+    pub fn set_raw(&mut self) {
+        self.set_flag(RAW, true);
+    }
+
+    pub(super) fn set_epoch(&mut self, epoch: bool) {
+        self.set_flag(EPOCH, epoch);
+    }
+}
+
+/// Makes the same entry with another deadline, and frees the old one; the boxed value moves over.
+///
+/// # Safety
+/// The entry is alive, the caller alone uses it, and not afterwards.
+pub(super) unsafe fn with_deadline(old: EntryPtr, deadline: Option<Millis>, epoch: bool) -> EntryPtr {
+    // SAFETY: by the caller's word; the box moves from the old entry into the new one.
+    unsafe {
+        let entry = old.get();
+        let raw = entry.is_raw();
+        let (clock, key) = (entry.clock(), entry.key());
+        let new = match entry.value() {
+            ValueRef::Inline(bytes) => EntryPtr::new(key, NewValue::Bytes { bytes, raw }, deadline, epoch),
+            ValueRef::Int(n) => EntryPtr::new(key, NewValue::Int(n), deadline, epoch),
+            ValueRef::Boxed(_) => {
+                let key = key.to_vec();
+                let value = old.take_value().map_or(Value::String(Default::default()), |b| *b);
+                let new = EntryPtr::new(&key, NewValue::Boxed(value), deadline, epoch);
+                new.get().set_clock(clock);
+                return new;
+            }
+        };
+        new.get().set_clock(clock);
+        old.free();
+        new
+    }
+}

@@ -1,0 +1,86 @@
+//! Active expiry: deletes what is due, going straight to the pages that hold it.
+//!
+//! Each page and each chunk of the directory knows a time before which nothing in it is due, so a round costs nothing
+//! where nothing is. A round has a budget of time; the next goes on where it stopped.
+
+use std::time::{Duration, Instant};
+
+use super::{Access, Keyspace, View};
+use crate::sync::atomic::Ordering::Relaxed;
+
+/// What a round of active expiry did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Round {
+    /// Keys deleted.
+    pub expired: u64,
+    /// Whether all that was due is gone.
+    pub complete: bool,
+}
+
+impl Keyspace {
+    /// Deletes keys that are due, for as long as `budget`. Locks one stripe at a time, for a page at a time.
+    pub fn expire_due(&self, budget: Duration) -> Round {
+        let start = Instant::now();
+        let mut round = Round::default();
+        if self.hold_expired.load(Relaxed) {
+            return Round { complete: true, ..round };
+        }
+        let first = self.expiry_cursor.load(Relaxed) as usize;
+        for i in 0..self.stripes() {
+            let stripe = (first + i) % self.stripes();
+            self.expiry_cursor.store(stripe as u64, Relaxed);
+            if !self.expire_stripe(stripe, start, budget, &mut round) {
+                self.counters.expire_cut_short.fetch_add(1, Relaxed);
+                self.counters.expire_micros.fetch_add(start.elapsed().as_micros() as u64, Relaxed);
+                return round;
+            }
+        }
+        round.complete = true;
+        self.counters.expire_micros.fetch_add(start.elapsed().as_micros() as u64, Relaxed);
+        round
+    }
+
+    /// False when time ran out.
+    fn expire_stripe(&self, stripe: usize, start: Instant, budget: Duration, round: &mut Round) -> bool {
+        let first_hash = (stripe as u64) << (64 - self.stripe_bits);
+        let ids: Vec<u32> = {
+            let now = self.clock.millis();
+            let stripe = self.stripes[stripe].lock.read();
+            stripe.ids().filter(|&id| stripe.table(id).is_some_and(|t| t.earliest() < now)).collect()
+        };
+        for db in ids {
+            let mut position = Some(first_hash);
+            while let Some(at) = position {
+                let Ok(mut view) = View::one(self, db, self.clock.millis(), Access::Write, at) else { return true };
+                let (next, expired) = view.expire_page(at);
+                position = next;
+                round.expired += expired;
+                drop(view);
+                if start.elapsed() > budget {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+}
+
+impl View<'_> {
+    /// Deletes what is due from the page at `position`, and returns where to go on.
+    fn expire_page(&mut self, position: u64) -> (Option<u64>, u64) {
+        let mut keys: Vec<Vec<u8>> = Vec::new();
+        let (db, now) = (self.db(), self.now());
+        // A key is past its deadline in the millisecond after it.
+        let Some(now) = now.checked_sub(1) else { return (None, 0) };
+        let next = match self.stripe_mut(position).table_mut(db) {
+            Some(table) => table.due(position, now, &mut keys),
+            None => None,
+        };
+        let mut expired = 0;
+        for key in &keys {
+            let key = self.key(key);
+            expired += u64::from(self.drop_expired(&key));
+        }
+        (next, expired)
+    }
+}

@@ -1,0 +1,288 @@
+//! The keyspace: stripes of locked tables, and the views through which everything looks at them.
+//!
+//! Invariants: the stripe of a key depends on its hash alone, never on the database; stripes are locked only by a
+//! [`View`], in the order of their numbers; a change is made only through a view that holds the stripe for writing.
+
+mod effect;
+mod entry;
+mod evict;
+mod expire;
+mod reclaim;
+mod settings;
+mod stripe;
+mod view;
+#[cfg(test)]
+mod tests;
+
+pub use effect::{Effect, Event, EventClass, Listener, LogPosition};
+pub use entry::{Entry, EntryMut, IntMut, NewValue, ValueMut, ValueRef};
+pub use settings::{Policy, Settings};
+pub use stripe::{KeyTable, Stripe, TableId};
+pub use view::{Access, View};
+
+use std::sync::Arc;
+
+use crate::clock::{Clock, Millis};
+use crate::error::{Error, Result};
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use crate::sync::{CachePadded, RwLock};
+use crate::table::KeyHasher;
+use reclaim::Reclaimer;
+
+/// A key with its hash, which travels with it from the parser to the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key<'a> {
+    /// The key.
+    pub bytes: &'a [u8],
+    /// Its hash under the engine's seed.
+    pub hash: u64,
+}
+
+/// A stripe behind its lock, with what can be read without it.
+struct StripeCell {
+    lock: RwLock<Stripe>,
+    /// Memory of the stripe's tables and entries; written under the lock.
+    bytes: AtomicUsize,
+    /// Changes made, ever; written under the lock.
+    changes: AtomicU64,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+/// Figures of a keyspace since its start or the last `CONFIG RESETSTAT`.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Keys that expired.
+    pub expired: AtomicU64,
+    /// Keys that were evicted.
+    pub evicted: AtomicU64,
+    /// Rounds of active expiry that ran out of time.
+    pub expire_cut_short: AtomicU64,
+    /// Microseconds spent looking for expired keys.
+    pub expire_micros: AtomicU64,
+    /// Milliseconds of the present spell above `maxmemory`, and of all spells.
+    pub exceeded_since: AtomicU64,
+    /// Milliseconds above `maxmemory` in spells that have ended.
+    pub exceeded_total: AtomicU64,
+}
+
+/// All keys of all databases.
+pub struct Keyspace {
+    stripes: Box<[CachePadded<StripeCell>]>,
+    stripe_bits: u32,
+    databases: u32,
+    hasher: KeyHasher,
+    clock: Clock,
+    settings: Settings,
+    counters: Counters,
+    /// Memory in use outside of the keyspace: clients' buffers.
+    other_bytes: AtomicUsize,
+    /// While loading, and on a replica, nothing is deleted by the clock.
+    hold_expired: AtomicBool,
+    /// Read under a stripe's lock; changed while all stripes are held.
+    listening: AtomicBool,
+    listener: RwLock<Option<Arc<dyn Listener>>>,
+    reclaimer: Reclaimer,
+    eviction_cursor: AtomicU64,
+    expiry_cursor: AtomicU64,
+}
+
+impl std::fmt::Debug for Keyspace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keyspace").field("stripes", &self.stripes.len()).finish_non_exhaustive()
+    }
+}
+
+/// How many keys a database holds, and how many of those have a deadline.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub struct DbSize {
+    /// All keys, expired ones that are still there included.
+    pub keys: usize,
+    /// Keys with a deadline.
+    pub deadlines: usize,
+}
+
+impl Keyspace {
+    /// An empty keyspace of `databases` databases behind at least `stripes` locks (rounded up to a power of two,
+    /// 2 to 4096).
+    pub fn new(databases: u32, stripes: usize, hasher: KeyHasher, clock: Clock) -> Self {
+        let stripe_bits = stripes.clamp(2, 4096).next_power_of_two().ilog2();
+        let cell = || StripeCell {
+            lock: RwLock::new(Stripe::new(stripe_bits)),
+            bytes: AtomicUsize::new(0),
+            changes: AtomicU64::new(0),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+        };
+        Self {
+            stripes: (0..1 << stripe_bits).map(|_| CachePadded::new(cell())).collect(),
+            stripe_bits,
+            databases,
+            hasher,
+            clock,
+            settings: Settings::default(),
+            counters: Counters::default(),
+            other_bytes: AtomicUsize::new(0),
+            hold_expired: AtomicBool::new(false),
+            listening: AtomicBool::new(false),
+            listener: RwLock::new(None),
+            reclaimer: Reclaimer::default(),
+            eviction_cursor: AtomicU64::new(0),
+            expiry_cursor: AtomicU64::new(0),
+        }
+    }
+
+    /// How many databases there are.
+    pub fn databases(&self) -> u32 {
+        self.databases
+    }
+
+    /// The directives that operations look at.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Figures since the start.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The hash function of this keyspace.
+    pub fn hasher(&self) -> &KeyHasher {
+        &self.hasher
+    }
+
+    /// The clock of this keyspace.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// A key with its hash.
+    #[inline]
+    pub fn key<'a>(&self, bytes: &'a [u8]) -> Key<'a> {
+        Key { bytes, hash: self.hasher.hash(bytes) }
+    }
+
+    #[inline]
+    fn stripe_of(&self, hash: u64) -> usize {
+        (hash >> (64 - self.stripe_bits)) as usize
+    }
+
+    /// How many stripes there are.
+    pub fn stripes(&self) -> usize {
+        self.stripes.len()
+    }
+
+    /// Memory of keys, values and tables, as counted by the engine. O(stripes).
+    pub fn data_bytes(&self) -> usize {
+        self.stripes.iter().map(|s| s.bytes.load(Relaxed)).sum()
+    }
+
+    /// All memory that `maxmemory` limits: data and clients' buffers. O(stripes).
+    pub fn used_bytes(&self) -> usize {
+        self.data_bytes() + self.other_bytes.load(Relaxed)
+    }
+
+    /// Counts memory that clients' buffers take, or give back.
+    pub fn count_other_bytes(&self, before: usize, after: usize) {
+        if after >= before {
+            self.other_bytes.fetch_add(after - before, Relaxed);
+        } else {
+            self.other_bytes.fetch_sub(before - after, Relaxed);
+        }
+    }
+
+    /// Changes made since the start. O(stripes).
+    pub fn changes(&self) -> u64 {
+        self.stripes.iter().map(|s| s.changes.load(Relaxed)).sum()
+    }
+
+    /// Look-ups by readers that found a key, and that found none.
+    pub fn hits_and_misses(&self) -> (u64, u64) {
+        let sum = |f: fn(&StripeCell) -> &AtomicU64| self.stripes.iter().map(|s| f(s).load(Relaxed)).sum();
+        (sum(|s| &s.hits), sum(|s| &s.misses))
+    }
+
+    /// Starts all counters anew.
+    pub fn reset_counters(&self) {
+        for stripe in &self.stripes {
+            stripe.hits.store(0, Relaxed);
+            stripe.misses.store(0, Relaxed);
+        }
+        let Counters { expired, evicted, expire_cut_short, expire_micros, exceeded_since: _, exceeded_total } =
+            &self.counters;
+        for counter in [expired, evicted, expire_cut_short, expire_micros, exceeded_total] {
+            counter.store(0, Relaxed);
+        }
+    }
+
+    /// Hands every change from now on to `listener`, or to nobody.
+    ///
+    /// # Errors
+    /// [`Error::REENTERED`] from within a view.
+    pub fn listen(&self, listener: Option<Arc<dyn Listener>>) -> Result<()> {
+        let _all = View::all(self, 0, self.clock.millis(), Access::Write)?;
+        self.listening.store(listener.is_some(), Relaxed);
+        *self.listener.write() = listener;
+        Ok(())
+    }
+
+    /// Says whether expired keys are only hidden, as while loading and on a replica.
+    pub fn hold_expired(&self, hold: bool) {
+        self.hold_expired.store(hold, Relaxed);
+    }
+
+    /// Brings the buckets of some keys closer, then their entries. Never waits: busy stripes are skipped.
+    pub fn prefetch(&self, db: u32, hashes: &[u64]) {
+        self.each_idle(db, hashes, KeyTable::prefetch_bucket);
+        self.each_idle(db, hashes, KeyTable::prefetch_entry);
+    }
+
+    fn each_idle(&self, db: u32, hashes: &[u64], bring: fn(&KeyTable, u64)) {
+        for &hash in hashes {
+            if let Some(stripe) = self.stripes[self.stripe_of(hash)].lock.try_read()
+                && let Some(table) = stripe.table(db)
+            {
+                bring(table, hash);
+            }
+        }
+    }
+
+    /// The size of a database. O(stripes).
+    ///
+    /// # Errors
+    /// [`Error::REENTERED`] from within a view.
+    pub fn db_size(&self, db: u32) -> Result<DbSize> {
+        let view = View::all(self, db, self.clock.millis(), Access::Read)?;
+        Ok(view.db_size())
+    }
+
+    /// The databases that have held a key, with their sizes, in order. O(stripes x databases).
+    pub fn db_sizes(&self) -> Vec<(u32, DbSize)> {
+        let mut sizes = std::collections::BTreeMap::<u32, DbSize>::new();
+        for cell in &self.stripes {
+            let stripe = cell.lock.read();
+            for id in stripe.ids() {
+                if let Some(table) = stripe.table(id) {
+                    let size = sizes.entry(id).or_default();
+                    size.keys += table.len();
+                    size.deadlines += table.deadlines();
+                }
+            }
+        }
+        sizes.into_iter().filter(|(_, size)| size.keys > 0).collect()
+    }
+
+    /// The access clock of a key that is used now; `old` is its last one.
+    fn access_clock(&self, now: Millis, old: Option<u32>) -> u32 {
+        if self.settings.policy().is_lfu() {
+            evict::lfu_touch(&self.settings, now, old)
+        } else {
+            evict::lru_clock(now)
+        }
+    }
+
+    fn check_db(&self, db: u32) -> Result<()> {
+        if db < self.databases { Ok(()) } else { Err(Error::DB_INDEX) }
+    }
+}

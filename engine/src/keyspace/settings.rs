@@ -1,0 +1,98 @@
+//! The directives that operations look at, as atomics: read on every command, written by `CONFIG SET`.
+
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// What to do when memory is used up: `maxmemory-policy`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "the names are Redis's own")]
+pub enum Policy {
+    #[default]
+    NoEviction,
+    AllKeysLru,
+    AllKeysLfu,
+    AllKeysRandom,
+    VolatileLru,
+    VolatileLfu,
+    VolatileRandom,
+    VolatileTtl,
+}
+
+impl Policy {
+    /// All policies with their names in redis.conf.
+    pub const NAMES: [(&'static str, Self); 8] = [
+        ("volatile-lru", Self::VolatileLru),
+        ("volatile-lfu", Self::VolatileLfu),
+        ("volatile-random", Self::VolatileRandom),
+        ("volatile-ttl", Self::VolatileTtl),
+        ("allkeys-lru", Self::AllKeysLru),
+        ("allkeys-lfu", Self::AllKeysLfu),
+        ("allkeys-random", Self::AllKeysRandom),
+        ("noeviction", Self::NoEviction),
+    ];
+
+    /// Whether access clocks count how often instead of when.
+    pub fn is_lfu(self) -> bool {
+        matches!(self, Self::AllKeysLfu | Self::VolatileLfu)
+    }
+
+    /// Whether only keys with a deadline are evicted.
+    pub fn is_volatile(self) -> bool {
+        matches!(self, Self::VolatileLru | Self::VolatileLfu | Self::VolatileRandom | Self::VolatileTtl)
+    }
+}
+
+/// Settings of one engine, by their names in redis.conf.
+#[derive(Debug)]
+pub struct Settings {
+    /// `maxmemory` in bytes; 0 for no limit.
+    pub maxmemory: AtomicU64,
+    /// `maxmemory-samples`: how many keys are compared before one is evicted.
+    pub maxmemory_samples: AtomicU32,
+    /// `maxmemory-eviction-tenacity`, 0 to 100: how much time eviction may take.
+    pub maxmemory_eviction_tenacity: AtomicU32,
+    /// `lfu-log-factor`.
+    pub lfu_log_factor: AtomicU32,
+    /// `lfu-decay-time` in minutes.
+    pub lfu_decay_time: AtomicU32,
+    /// `proto-max-bulk-len` in bytes: the longest string.
+    pub proto_max_bulk_len: AtomicU64,
+    /// `hz`: how often a second background work is looked for.
+    pub hz: AtomicU32,
+    /// `DEBUG SET-ACTIVE-EXPIRE`: whether expired keys are looked for.
+    pub active_expire: AtomicBool,
+    /// `active-expire-effort`, 1 to 10.
+    pub active_expire_effort: AtomicU32,
+    policy: AtomicU8,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            maxmemory: AtomicU64::new(0),
+            maxmemory_samples: AtomicU32::new(5),
+            maxmemory_eviction_tenacity: AtomicU32::new(10),
+            lfu_log_factor: AtomicU32::new(10),
+            lfu_decay_time: AtomicU32::new(1),
+            proto_max_bulk_len: AtomicU64::new(512 << 20),
+            hz: AtomicU32::new(10),
+            active_expire: AtomicBool::new(true),
+            active_expire_effort: AtomicU32::new(1),
+            policy: AtomicU8::new(Policy::NoEviction as u8),
+        }
+    }
+}
+
+impl Settings {
+    /// `maxmemory-policy`.
+    #[inline]
+    pub fn policy(&self) -> Policy {
+        let n = self.policy.load(Relaxed);
+        Policy::NAMES.iter().map(|&(_, p)| p).find(|&p| p as u8 == n).unwrap_or_default()
+    }
+
+    /// Sets `maxmemory-policy`.
+    pub fn set_policy(&self, policy: Policy) {
+        self.policy.store(policy as u8, Relaxed);
+    }
+}

@@ -1,0 +1,287 @@
+//! A stripe: one lock's share of the keys, a table for each database that has some.
+//!
+//! Invariant: `bytes` of a table is the sum of its entries' `bytes()`, `deadlines` the number of entries that have one.
+#![allow(unsafe_code)]
+
+use crate::clock::Millis;
+use crate::table::{KeyHasher, Slot, Table};
+use crate::value::Value;
+
+use super::Key;
+use super::entry::{Entry, EntryMut, EntryPtr, NewValue, with_deadline};
+
+/// Which table of a stripe: the database. In cluster mode it is going to be database and slot.
+pub type TableId = u32;
+
+/// One lock's share of the keyspace.
+pub struct Stripe {
+    /// Sorted by id; most keyspaces use database 0 alone, so it is looked at first.
+    tables: Vec<(TableId, KeyTable)>,
+    /// Bits of the hash that all keys of the stripe share.
+    base: u32,
+    /// Turned when a snapshot begins; entries made afterwards carry the new value and are not part of it.
+    pub(super) epoch: bool,
+}
+
+/// The keys of one database in one stripe.
+pub struct KeyTable {
+    table: Table<EntryPtr>,
+    bytes: usize,
+    deadlines: usize,
+}
+
+/// What making an entry takes besides key and value.
+#[derive(Clone, Copy)]
+pub(super) struct Making<'a> {
+    pub(super) hasher: &'a KeyHasher,
+    pub(super) epoch: bool,
+    /// The access clock of a new key.
+    pub(super) clock: u32,
+}
+
+impl Stripe {
+    pub(super) fn new(base: u32) -> Self {
+        Self { tables: Vec::new(), base, epoch: false }
+    }
+
+    #[inline]
+    fn index(&self, id: TableId) -> Result<usize, usize> {
+        match self.tables.first() {
+            Some((first, _)) if *first == id => Ok(0),
+            _ => self.tables.binary_search_by_key(&id, |(i, _)| *i),
+        }
+    }
+
+    /// The table of a database, if it has ever held a key here.
+    #[inline]
+    pub fn table(&self, id: TableId) -> Option<&KeyTable> {
+        self.index(id).ok().map(|i| &self.tables[i].1)
+    }
+
+    pub(super) fn table_mut(&mut self, id: TableId) -> Option<&mut KeyTable> {
+        self.index(id).ok().map(|i| &mut self.tables[i].1)
+    }
+
+    pub(super) fn table_or_new(&mut self, id: TableId) -> &mut KeyTable {
+        let i = self.index(id).unwrap_or_else(|i| {
+            self.tables.insert(i, (id, KeyTable::new(self.base)));
+            i
+        });
+        &mut self.tables[i].1
+    }
+
+    /// Takes a table away, with all its keys.
+    pub(super) fn take(&mut self, id: TableId) -> Option<KeyTable> {
+        self.index(id).ok().map(|i| self.tables.remove(i).1)
+    }
+
+    /// Exchanges two databases.
+    pub(super) fn swap(&mut self, a: TableId, b: TableId) {
+        for (id, _) in &mut self.tables {
+            *id = match *id {
+                i if i == a => b,
+                i if i == b => a,
+                i => i,
+            };
+        }
+        self.tables.sort_by_key(|(id, _)| *id);
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = TableId> + '_ {
+        self.tables.iter().map(|(id, _)| *id)
+    }
+
+    /// Bytes of all tables and entries. O(databases).
+    pub(super) fn bytes(&self) -> usize {
+        self.tables.iter().map(|(_, t)| t.bytes + t.table.bytes()).sum()
+    }
+}
+
+impl Drop for KeyTable {
+    fn drop(&mut self) {
+        // SAFETY: the table owns its entries; nobody can reach them once it is being dropped.
+        self.table.for_each(|p| unsafe { p.free() });
+    }
+}
+
+impl KeyTable {
+    fn new(base: u32) -> Self {
+        Self { table: Table::new(base), bytes: 0, deadlines: 0 }
+    }
+
+    /// How many keys it holds, expired ones included.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// How many of its keys have a deadline.
+    pub fn deadlines(&self) -> usize {
+        self.deadlines
+    }
+
+    /// Bytes of the entries.
+    pub fn entry_bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Bytes of the table itself.
+    pub fn table_bytes(&self) -> usize {
+        self.table.bytes()
+    }
+
+    fn entry(&self, p: EntryPtr) -> Entry<'_> {
+        // SAFETY: entries live as long as they are in the table, and change only through `&mut self`.
+        unsafe { p.get() }
+    }
+
+    fn entry_mut(&mut self, p: EntryPtr) -> EntryMut<'_> {
+        // SAFETY: as above; `&mut self` makes us the only one.
+        unsafe { p.get_mut() }
+    }
+
+    fn is(key: &[u8]) -> impl Fn(EntryPtr) -> bool + '_ {
+        // SAFETY: the table calls this for entries that it holds.
+        move |p| unsafe { p.get() }.key() == key
+    }
+
+    /// Finds a key.
+    #[inline]
+    pub fn find(&self, key: &Key<'_>) -> Option<Entry<'_>> {
+        self.table.find(key.hash, Self::is(key.bytes)).map(|p| self.entry(p))
+    }
+
+    fn find_slot(&self, key: &Key<'_>) -> Option<(Slot, EntryPtr)> {
+        self.table.find_slot(key.hash, Self::is(key.bytes))
+    }
+
+    #[inline]
+    pub(super) fn prefetch_bucket(&self, hash: u64) {
+        self.table.prefetch_bucket(hash);
+    }
+
+    #[inline]
+    pub(super) fn prefetch_entry(&self, hash: u64) {
+        self.table.prefetch_entry(hash);
+    }
+
+    /// Sets a key, whether it is there or not. Returns what is left of an old value.
+    pub(super) fn put(
+        &mut self,
+        key: &Key<'_>,
+        value: NewValue<'_>,
+        deadline: Option<Millis>,
+        making: Making<'_>,
+    ) -> Option<Box<Value>> {
+        let Some((slot, old)) = self.find_slot(key) else {
+            let new = EntryPtr::new(key.bytes, value, deadline, making.epoch);
+            self.entry(new).set_clock(making.clock);
+            self.bytes += self.entry(new).bytes();
+            self.deadlines += usize::from(deadline.is_some());
+            self.table.insert(key.hash, new, making.hasher);
+            return None;
+        };
+        let mut entry = self.entry_mut(old);
+        if entry.overwrite(&value, deadline, making.epoch) {
+            if let Some(deadline) = deadline {
+                self.table.note_deadline(key.hash, deadline);
+            }
+            return None;
+        }
+        let new = EntryPtr::new(key.bytes, value, deadline, making.epoch);
+        self.entry(new).set_clock(self.entry(old).clock());
+        self.bytes += self.entry(new).bytes();
+        self.deadlines += usize::from(deadline.is_some());
+        self.table.replace(&slot, new);
+        self.retire(old)
+    }
+
+    /// The end of an entry that is no longer in the table. A snapshot that has not written it yet will take it here.
+    fn retire(&mut self, old: EntryPtr) -> Option<Box<Value>> {
+        let entry = self.entry(old);
+        let (bytes, deadline) = (entry.bytes(), entry.deadline());
+        self.bytes -= bytes;
+        self.deadlines -= usize::from(deadline.is_some());
+        // SAFETY: the caller took it out of the table.
+        unsafe { old.take_value() }
+    }
+
+    /// Removes a key. `None` if it was not there, else what is left of its value.
+    pub(super) fn remove(&mut self, key: &Key<'_>, hasher: &KeyHasher) -> Option<Option<Box<Value>>> {
+        let (slot, old) = self.find_slot(key)?;
+        self.table.remove(slot, hasher);
+        Some(self.retire(old))
+    }
+
+    /// Changes an entry in place. `None` if the key is not there.
+    pub(super) fn update<R>(
+        &mut self,
+        key: &Key<'_>,
+        epoch: bool,
+        change: impl FnOnce(&mut EntryMut<'_>) -> R,
+    ) -> Option<R> {
+        let (_, p) = self.find_slot(key)?;
+        let mut entry = self.entry_mut(p);
+        let before = entry.read().bytes();
+        // A snapshot that has not written the entry yet will keep a copy here.
+        let result = change(&mut entry);
+        entry.set_epoch(epoch);
+        let after = entry.read().bytes();
+        self.bytes = self.bytes - before + after;
+        Some(result)
+    }
+
+    /// Gives a key a deadline, or takes it away. False if the key is not there.
+    pub(super) fn set_deadline(&mut self, key: &Key<'_>, deadline: Option<Millis>, epoch: bool) -> bool {
+        let Some((slot, old)) = self.find_slot(key) else { return false };
+        let had = self.entry(old).deadline().is_some();
+        if let Some(deadline) = deadline
+            && self.entry_mut(old).set_deadline(deadline)
+        {
+            self.table.note_deadline(key.hash, deadline);
+            return true;
+        }
+        if !had && deadline.is_none() {
+            return true;
+        }
+        self.bytes -= self.entry(old).bytes();
+        // SAFETY: the old entry is ours alone, and the new one takes its place at once.
+        let new = unsafe { with_deadline(old, deadline, epoch) };
+        self.bytes += self.entry(new).bytes();
+        self.deadlines = self.deadlines + usize::from(deadline.is_some()) - usize::from(had);
+        self.table.replace(&slot, new);
+        true
+    }
+
+    /// One step of a walk in hash order from `position`; see [`Table::scan`].
+    pub fn scan(&self, position: u64, hasher: &KeyHasher, mut visit: impl FnMut(Entry<'_>)) -> Option<u64> {
+        self.table.scan(position, hasher, |p| visit(self.entry(p)))
+    }
+
+    /// Visits all entries. O(n).
+    pub fn for_each(&self, mut visit: impl FnMut(Entry<'_>)) {
+        self.table.for_each(|p| visit(self.entry(p)));
+    }
+
+    /// An entry near a random place, or `None` if nothing is just there.
+    pub fn pick(&self, hash: u64, n: usize) -> Option<Entry<'_>> {
+        self.table.pick(hash, n).map(|p| self.entry(p))
+    }
+
+    /// A time before which nothing is due.
+    pub(super) fn earliest(&self) -> Millis {
+        self.table.earliest()
+    }
+
+    /// One step of a walk for keys that are due; gives their keys, which the caller removes.
+    pub(super) fn due(&mut self, position: u64, now: Millis, keys: &mut Vec<Vec<u8>>) -> Option<u64> {
+        let mut found = Vec::new();
+        let next = self.table.due(position, now, &mut found);
+        keys.extend(found.into_iter().map(|p| self.entry(p).key().to_vec()));
+        next
+    }
+}

@@ -1,0 +1,464 @@
+//! A view: the stripes that one command holds, from its first read to its effect.
+//!
+//! Every read and every change of the keyspace goes through a view. It took its stripes in the order of their numbers,
+//! so views never wait for each other in a circle. Closing it (or dropping it) is the one place where a change is
+//! counted, logged and announced. A thread that holds a view of a keyspace cannot open a second one: that is an
+//! error, not a deadlock.
+
+use std::cell::Cell;
+
+use smallvec::SmallVec;
+
+use super::entry::{Entry, EntryMut, NewValue};
+use super::stripe::{KeyTable, Making, Stripe};
+use super::{DbSize, Effect, Event, Key, Keyspace, LogPosition};
+use crate::clock::Millis;
+use crate::error::{Error, Result};
+use crate::sync::atomic::Ordering::Relaxed;
+use crate::sync::{ReadGuard, WriteGuard, per_thread};
+
+/// What a view may do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// Look.
+    Read,
+    /// Look and change.
+    Write,
+}
+
+enum Guard<'k> {
+    Read(ReadGuard<'k, Stripe>),
+    Write(WriteGuard<'k, Stripe>),
+}
+
+impl Guard<'_> {
+    fn get(&self) -> &Stripe {
+        match self {
+            Self::Read(stripe) => stripe,
+            Self::Write(stripe) => stripe,
+        }
+    }
+}
+
+enum Held<'k> {
+    One(usize, Guard<'k>),
+    /// In the order of their numbers.
+    Some(SmallVec<[(usize, Guard<'k>); 8]>),
+    All(Vec<Guard<'k>>),
+}
+
+per_thread! {
+    /// The keyspace in which this thread holds a view, by address; 0 for none.
+    static ENTERED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Some stripes of a keyspace, held for reading or for writing, and one database chosen.
+pub struct View<'k> {
+    space: &'k Keyspace,
+    held: Held<'k>,
+    db: u32,
+    now: Millis,
+    /// Whether reads count as an access.
+    touches: bool,
+    listening: bool,
+    changed: bool,
+    changes: u64,
+    hits: Cell<u64>,
+    misses: Cell<u64>,
+    effects: Vec<Effect>,
+    events: Vec<(u32, Event, Vec<u8>)>,
+    entered_before: usize,
+    position: LogPosition,
+}
+
+impl<'k> View<'k> {
+    /// A view of one key's stripe.
+    ///
+    /// # Errors
+    /// [`Error::REENTERED`] from within a view of the same keyspace; so for the other constructors.
+    #[inline]
+    pub fn one(space: &'k Keyspace, db: u32, now: Millis, access: Access, hash: u64) -> Result<Self> {
+        let entered_before = enter(space)?;
+        let stripe = space.stripe_of(hash);
+        Ok(Self::with(space, db, now, Held::One(stripe, lock(space, stripe, access)), entered_before))
+    }
+
+    /// A view of the stripes of some keys.
+    pub fn some(
+        space: &'k Keyspace,
+        db: u32,
+        now: Millis,
+        access: Access,
+        hashes: impl Iterator<Item = u64>,
+    ) -> Result<Self> {
+        let mut stripes: SmallVec<[usize; 16]> = hashes.map(|h| space.stripe_of(h)).collect();
+        stripes.sort_unstable();
+        stripes.dedup();
+        let entered_before = enter(space)?;
+        let held = stripes.into_iter().map(|s| (s, lock(space, s, access))).collect();
+        Ok(Self::with(space, db, now, Held::Some(held), entered_before))
+    }
+
+    /// A view of everything.
+    pub fn all(space: &'k Keyspace, db: u32, now: Millis, access: Access) -> Result<Self> {
+        let entered_before = enter(space)?;
+        let held = (0..space.stripes()).map(|s| lock(space, s, access)).collect();
+        Ok(Self::with(space, db, now, Held::All(held), entered_before))
+    }
+
+    fn with(space: &'k Keyspace, db: u32, now: Millis, held: Held<'k>, entered_before: usize) -> Self {
+        Self {
+            space,
+            held,
+            db,
+            now,
+            touches: true,
+            // Read after locking: whoever starts to listen holds all stripes meanwhile.
+            listening: space.listening.load(Relaxed),
+            changed: false,
+            changes: 0,
+            hits: Cell::new(0),
+            misses: Cell::new(0),
+            effects: Vec::new(),
+            events: Vec::new(),
+            entered_before,
+            position: 0,
+        }
+    }
+
+    /// The keyspace.
+    pub fn space(&self) -> &'k Keyspace {
+        self.space
+    }
+
+    /// The database that keys are looked up in.
+    pub fn db(&self) -> u32 {
+        self.db
+    }
+
+    /// Chooses another database and returns the last one.
+    ///
+    /// # Errors
+    /// [`Error::DB_INDEX`].
+    pub fn select(&mut self, db: u32) -> Result<u32> {
+        self.space.check_db(db)?;
+        Ok(std::mem::replace(&mut self.db, db))
+    }
+
+    /// The time at which the command happens.
+    pub fn now(&self) -> Millis {
+        self.now
+    }
+
+    /// Makes reads leave the access clocks alone (`CLIENT NO-TOUCH`).
+    pub fn no_touch(&mut self) {
+        self.touches = false;
+    }
+
+    /// A key with its hash.
+    pub fn key<'a>(&self, bytes: &'a [u8]) -> Key<'a> {
+        self.space.key(bytes)
+    }
+
+    /// The stripe of a hash.
+    ///
+    /// # Panics
+    /// If the view does not hold it: the command did not declare its key.
+    fn stripe(&self, hash: u64) -> &Stripe {
+        let wanted = self.space.stripe_of(hash);
+        let guard = match &self.held {
+            Held::One(stripe, guard) => (*stripe == wanted).then_some(guard),
+            Held::Some(guards) => guards.binary_search_by_key(&wanted, |g| g.0).ok().map(|i| &guards[i].1),
+            Held::All(guards) => guards.get(wanted),
+        };
+        guard.unwrap_or_else(|| undeclared()).get()
+    }
+
+    pub(super) fn stripe_mut(&mut self, hash: u64) -> &mut Stripe {
+        let wanted = self.space.stripe_of(hash);
+        let guard = match &mut self.held {
+            Held::One(stripe, guard) => (*stripe == wanted).then_some(guard),
+            Held::Some(guards) => guards.binary_search_by_key(&wanted, |g| g.0).ok().map(|i| &mut guards[i].1),
+            Held::All(guards) => guards.get_mut(wanted),
+        };
+        match guard {
+            Some(Guard::Write(stripe)) => stripe,
+            _ => undeclared(),
+        }
+    }
+
+    fn stripes(&self) -> impl Iterator<Item = (usize, &Stripe)> {
+        let (one, some, all) = match &self.held {
+            Held::One(stripe, guard) => (Some((*stripe, guard)), None, None),
+            Held::Some(guards) => (None, Some(guards.iter().map(|(s, g)| (*s, g))), None),
+            Held::All(guards) => (None, None, Some(guards.iter().enumerate())),
+        };
+        one.into_iter().chain(some.into_iter().flatten()).chain(all.into_iter().flatten()).map(|(s, g)| (s, g.get()))
+    }
+
+    fn stripes_mut(&mut self) -> impl Iterator<Item = &mut Stripe> {
+        let (one, some, all) = match &mut self.held {
+            Held::One(_, guard) => (Some(guard), None, None),
+            Held::Some(guards) => (None, Some(guards.iter_mut().map(|(_, g)| g)), None),
+            Held::All(guards) => (None, None, Some(guards.iter_mut())),
+        };
+        one.into_iter().chain(some.into_iter().flatten()).chain(all.into_iter().flatten()).filter_map(|g| match g {
+            Guard::Write(stripe) => Some(&mut **stripe),
+            Guard::Read(_) => None,
+        })
+    }
+
+    /// The tables of the chosen database, in the order of their hashes.
+    pub fn tables(&self) -> impl Iterator<Item = &KeyTable> {
+        self.stripes().filter_map(|(_, stripe)| stripe.table(self.db))
+    }
+
+    /// The size of the chosen database; the view holds everything.
+    pub fn db_size(&self) -> DbSize {
+        self.tables().fold(DbSize::default(), |sum, t| DbSize {
+            keys: sum.keys + t.len(),
+            deadlines: sum.deadlines + t.deadlines(),
+        })
+    }
+
+    /// Whether a deadline has passed.
+    #[inline]
+    pub fn is_past(&self, deadline: Option<Millis>) -> bool {
+        deadline.is_some_and(|d| self.now > d)
+    }
+
+    fn found(&self, key: &Key<'_>) -> Option<Entry<'_>> {
+        self.stripe(key.hash).table(self.db)?.find(key)
+    }
+
+    /// Looks at a key without counting it as an access. An expired key is not seen.
+    #[inline]
+    pub fn peek(&self, key: &Key<'_>) -> Option<Entry<'_>> {
+        self.found(key).filter(|e| !self.is_past(e.deadline()))
+    }
+
+    /// Reads a key: counts a hit or a miss, and an access. An expired key is not seen.
+    #[inline]
+    pub fn get(&self, key: &Key<'_>) -> Option<Entry<'_>> {
+        let entry = self.peek(key);
+        match entry {
+            Some(entry) => {
+                self.hits.set(self.hits.get() + 1);
+                self.touch(entry);
+            }
+            None => self.misses.set(self.misses.get() + 1),
+        }
+        entry
+    }
+
+    /// Counts an access to an entry.
+    #[inline]
+    pub fn touch(&self, entry: Entry<'_>) {
+        if self.touches {
+            entry.set_clock(self.space.access_clock(self.now, Some(entry.clock())));
+        }
+    }
+
+    /// Looks up a key in order to change it: an expired one is deleted first.
+    pub fn get_for_change(&mut self, key: &Key<'_>) -> Option<Entry<'_>> {
+        self.drop_expired(key);
+        let entry = self.peek(key)?;
+        self.touch(entry);
+        Some(entry)
+    }
+
+    /// Deletes a key that has expired, which is a change of its own and comes before the one that found it.
+    pub fn drop_expired(&mut self, key: &Key<'_>) -> bool {
+        let past = self.found(key).is_some_and(|e| self.is_past(e.deadline()));
+        if !past || self.space.hold_expired.load(Relaxed) {
+            return false;
+        }
+        self.take_away(key);
+        self.space.counters.expired.fetch_add(1, Relaxed);
+        let event = Event { class: super::EventClass::Expired, name: "expired" };
+        self.record(key, event, || Effect::new("DEL").arg(key.bytes));
+        true
+    }
+
+    fn making(&self, hash: u64) -> Making<'k> {
+        let clock = self.space.access_clock(self.now, None);
+        Making { hasher: &self.space.hasher, epoch: self.stripe(hash).epoch, clock }
+    }
+
+    /// Sets a key to a value, with a deadline or without. The caller records the effect.
+    pub fn put(&mut self, key: &Key<'_>, value: NewValue<'_>, deadline: Option<Millis>) {
+        self.drop_expired(key);
+        let (making, db) = (self.making(key.hash), self.db);
+        self.changed = true;
+        let garbage = self.stripe_mut(key.hash).table_or_new(db).put(key, value, deadline, making);
+        if let Some(value) = garbage {
+            self.space.reclaimer.value(value);
+        }
+    }
+
+    /// Removes a key; false if it is not there (or has expired). The caller records the effect.
+    pub fn remove(&mut self, key: &Key<'_>) -> bool {
+        !self.drop_expired(key) && self.take_away(key)
+    }
+
+    fn take_away(&mut self, key: &Key<'_>) -> bool {
+        let (db, space) = (self.db, self.space);
+        let Some(table) = self.stripe_mut(key.hash).table_mut(db) else { return false };
+        let Some(garbage) = table.remove(key, &space.hasher) else { return false };
+        self.changed = true;
+        if let Some(value) = garbage {
+            space.reclaimer.value(value);
+        }
+        true
+    }
+
+    /// Changes a value in place. `None` if the key is not there (or has expired). The caller records the effect.
+    pub fn update<R>(&mut self, key: &Key<'_>, change: impl FnOnce(&mut EntryMut<'_>) -> R) -> Option<R> {
+        self.drop_expired(key);
+        let db = self.db;
+        let stripe = self.stripe_mut(key.hash);
+        let epoch = stripe.epoch;
+        let result = stripe.table_mut(db)?.update(key, epoch, change)?;
+        self.changed = true;
+        Some(result)
+    }
+
+    /// Gives a key a deadline or takes it away; false if the key is not there. The caller records the effect.
+    pub fn set_deadline(&mut self, key: &Key<'_>, deadline: Option<Millis>) -> bool {
+        if self.drop_expired(key) {
+            return false;
+        }
+        let db = self.db;
+        let stripe = self.stripe_mut(key.hash);
+        let epoch = stripe.epoch;
+        let done = stripe.table_mut(db).is_some_and(|t| t.set_deadline(key, deadline, epoch));
+        self.changed |= done;
+        done
+    }
+
+    /// Empties a database; the view holds everything. Returns how many keys there were.
+    pub fn flush(&mut self, db: u32, background: bool) -> usize {
+        let taken: Vec<KeyTable> = self.stripes_mut().filter_map(|s| s.take(db)).collect();
+        let keys = taken.iter().map(KeyTable::len).sum();
+        if keys > 0 {
+            self.changed = true;
+        }
+        if background {
+            self.space.reclaimer.send(Box::new(taken));
+        }
+        keys
+    }
+
+    /// Exchanges two databases; the view holds everything.
+    pub fn swap(&mut self, a: u32, b: u32) {
+        self.changed = true;
+        for stripe in self.stripes_mut() {
+            stripe.swap(a, b);
+        }
+    }
+
+    /// Records what a change means to the log, and what to tell those who watch the key.
+    ///
+    /// Every change is recorded, in the order in which it was made; `effect` runs only if somebody listens.
+    pub fn record(&mut self, key: &Key<'_>, event: Event, effect: impl FnOnce() -> Effect) {
+        self.record_effect(effect);
+        self.announce(key, event);
+    }
+
+    /// Records a change that no event goes with.
+    pub fn record_effect(&mut self, effect: impl FnOnce() -> Effect) {
+        self.changes += 1;
+        if self.listening {
+            self.effects.push(Effect { db: self.db, ..effect() });
+        }
+    }
+
+    /// Announces an event, be it a change or not.
+    pub fn announce(&mut self, key: &Key<'_>, event: Event) {
+        if self.listening {
+            self.events.push((self.db, event, key.bytes.to_vec()));
+        }
+    }
+
+    /// How many changes the view has recorded so far.
+    pub fn recorded(&self) -> u64 {
+        self.changes
+    }
+
+    /// Ends the view: counts, logs and announces what was changed, and lets the stripes go. Returns the log position
+    /// that covers it, which a reply must not overtake.
+    pub fn close(mut self) -> LogPosition {
+        self.finish();
+        self.position
+    }
+
+    fn finish(&mut self) {
+        debug_assert_eq!(self.changed, self.changes > 0, "a change without an effect, or an effect without a change");
+        let first = match &self.held {
+            Held::One(stripe, _) => *stripe,
+            Held::Some(guards) => guards.first().map_or(0, |g| g.0),
+            Held::All(_) => 0,
+        };
+        let cell = &self.space.stripes[first];
+        if self.hits.get() > 0 {
+            cell.hits.fetch_add(self.hits.take(), Relaxed);
+        }
+        if self.misses.get() > 0 {
+            cell.misses.fetch_add(self.misses.take(), Relaxed);
+        }
+        if self.changed {
+            for (i, stripe) in self.stripes() {
+                self.space.stripes[i].bytes.store(stripe.bytes(), Relaxed);
+            }
+            // Two stores need no atomic addition: the stripe is held for writing.
+            cell.changes.store(cell.changes.load(Relaxed) + self.changes, Relaxed);
+            self.changed = false;
+            self.changes = 0;
+        }
+        if !self.effects.is_empty() || !self.events.is_empty() {
+            self.tell_listener();
+        }
+    }
+
+    #[cold]
+    fn tell_listener(&mut self) {
+        let Some(listener) = self.space.listener.read().clone() else { return };
+        self.position = listener.effects(&self.effects);
+        for (db, event, key) in self.events.drain(..) {
+            listener.event(db, event, &key);
+        }
+        self.effects.clear();
+    }
+}
+
+impl Drop for View<'_> {
+    fn drop(&mut self) {
+        self.finish();
+        ENTERED.with(|e| e.set(self.entered_before));
+    }
+}
+
+#[inline]
+fn enter(space: &Keyspace) -> Result<usize> {
+    let here = std::ptr::from_ref(space).addr();
+    let before = ENTERED.with(|e| e.get());
+    if before == here {
+        return Err(Error::REENTERED);
+    }
+    ENTERED.with(|e| e.set(here));
+    Ok(before)
+}
+
+fn lock(space: &Keyspace, stripe: usize, access: Access) -> Guard<'_> {
+    let lock = &space.stripes[stripe].lock;
+    match access {
+        Access::Read => Guard::Read(lock.read()),
+        Access::Write => Guard::Write(lock.write()),
+    }
+}
+
+#[cold]
+#[allow(clippy::panic)]
+fn undeclared() -> ! {
+    panic!("a command used a key that its key specs do not name, or changed one that it only reads")
+}

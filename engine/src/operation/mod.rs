@@ -1,0 +1,6 @@
+//! Operations: what can be done to keys, typed, on a view that holds their stripes. They know no RESP.
+//!
+//! Commands and the typed Rust API call the same operations. An operation checks everything before its first change,
+//! and leaves an effect and an event for each change it makes.
+
+pub mod string;

@@ -1,0 +1,285 @@
+//! A session: one caller's state, fed with bytes, giving bytes.
+//!
+//! Requests run in the order in which they came. What has arrived is parsed up to 64 requests ahead, their keys are
+//! hashed and prefetched together, so that the memory's latency is paid once for many.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::codec::resp::{self, Limits, Parsed, Parser};
+use crate::command::dispatch::{self, BatchKeys, Outcome};
+use crate::command::{Args, Caller, Command, Core, Output, Reply, ReplyMode, Streak};
+use crate::error::Error;
+use crate::sync::atomic::Ordering::Relaxed;
+
+/// Requests that are looked at before the first of them runs.
+const AHEAD: usize = 64;
+
+/// What the owner of a session has to do after feeding it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Status {
+    /// Send the output and wait for more input.
+    Continue,
+    /// Send the output and end the connection.
+    Close,
+    /// Clients are paused: feed again later, even without new input.
+    Paused,
+}
+
+/// One caller.
+pub struct Session {
+    core: Arc<Core>,
+    caller: Caller,
+    parser: Parser,
+    batch: Batch,
+}
+
+/// The requests that are parsed, in buffers that are used again and again.
+#[derive(Default)]
+struct Batch {
+    ranges: Vec<Range<usize>>,
+    /// Of each request: its arguments among the ranges, and where it ends in the input.
+    requests: Vec<(Range<usize>, usize)>,
+    keys: BatchKeys,
+    key_ranges: Vec<Range<usize>>,
+    argv: Vec<&'static [u8]>,
+}
+
+/// An empty list of slices in the memory of an old one, whatever those slices lived for.
+fn recycle<'b>(mut slices: Vec<&[u8]>) -> Vec<&'b [u8]> {
+    slices.clear();
+    slices.into_iter().map(|_| -> &'b [u8] { &[] }).collect()
+}
+
+impl Session {
+    /// A session of an engine's core.
+    pub fn new(core: Arc<Core>, id: u64) -> Self {
+        let caller = Caller {
+            id,
+            db: 0,
+            resp3: false,
+            authenticated: true,
+            reply_mode: ReplyMode::On,
+            no_touch: false,
+            close: false,
+        };
+        Self { core, caller, parser: Parser::default(), batch: Batch::default() }
+    }
+
+    /// Runs the requests at the front of `input` and writes their replies. Returns how many bytes of `input` are done
+    /// with; the caller keeps the rest, a request that has not arrived whole, and feeds it again with more behind it.
+    pub fn feed(&mut self, input: &[u8], output: &mut Output) -> (Status, usize) {
+        let mut used = 0;
+        loop {
+            let (status, more) = self.run_batch(&input[used..], output, &mut used);
+            if status != Status::Continue || !more {
+                return (status, used);
+            }
+        }
+    }
+
+    /// Runs up to [`AHEAD`] requests. Returns whether there may be more.
+    fn run_batch(&mut self, input: &[u8], output: &mut Output, used: &mut usize) -> (Status, bool) {
+        let core = Arc::clone(&self.core);
+        let broken = self.parse(&core, input);
+        let requests = std::mem::take(&mut self.batch.requests);
+        let mut argv = recycle(std::mem::take(&mut self.batch.argv));
+        argv.extend(self.batch.ranges.iter().map(|r| &input[r.clone()]));
+        let commands = self.prepare(&core, &requests, &argv);
+        let mut status = self.run(&core, input, &requests, &argv, &commands, output, used);
+        let more = requests.len() >= AHEAD || !self.caller.authenticated && !requests.is_empty();
+        if status == Status::Continue
+            && let Some(text) = broken
+        {
+            Reply::resp(output, false).error(&Error::new(text));
+            status = Status::Close;
+        }
+        self.batch.requests = requests;
+        self.batch.argv = recycle(argv);
+        (status, more)
+    }
+
+    /// Parses requests into the batch. Returns the error if the bytes after them are no request.
+    fn parse(&mut self, core: &Core, input: &[u8]) -> Option<String> {
+        let limits = Limits {
+            bulk: core.keyspace.settings().proto_max_bulk_len.load(Relaxed),
+            unauthenticated: !self.caller.authenticated,
+        };
+        // A client that has yet to authenticate may do so with its next request, which changes the limits.
+        let ahead = if limits.unauthenticated { 1 } else { AHEAD };
+        let batch = &mut self.batch;
+        batch.ranges.clear();
+        batch.requests.clear();
+        let mut start = 0;
+        while batch.requests.len() < ahead {
+            let first = batch.ranges.len();
+            match self.parser.parse(&input[start..], limits, &mut batch.ranges) {
+                Parsed::Request(len) => {
+                    for range in &mut batch.ranges[first..] {
+                        *range = range.start + start..range.end + start;
+                    }
+                    start += len;
+                    batch.requests.push((first..batch.ranges.len(), start));
+                }
+                Parsed::Incomplete => return None,
+                Parsed::Broken(text) => return Some(format!("ERR {text}")),
+                Parsed::ExpectedDollar(got) => {
+                    return Some(format!("ERR Protocol error: expected '$', got '{}'", char::from(got)));
+                }
+            }
+        }
+        None
+    }
+
+    /// Finds the commands of the batch, hashes the keys and brings their entries closer.
+    fn prepare<'c>(
+        &mut self,
+        core: &'c Core,
+        requests: &[(Range<usize>, usize)],
+        argv: &[&[u8]],
+    ) -> smallvec::SmallVec<[Option<&'c Command>; AHEAD]> {
+        let batch = &mut self.batch;
+        batch.keys.clear();
+        batch.key_ranges.clear();
+        let mut last: Option<(&[u8], Option<&Command>)> = None;
+        let commands = requests
+            .iter()
+            .map(|(args, _)| {
+                let argv = &argv[args.clone()];
+                let command = match (last, argv.first()) {
+                    (Some((name, Some(command))), Some(this)) if name == *this => Some(command),
+                    _ => dispatch::find(&core.registry, argv),
+                };
+                last = argv.first().map(|name| (*name, command.filter(|c| !c.is_container() && !c.is_subcommand)));
+                batch.key_ranges.push(batch.keys.add(command, argv, core.keyspace.hasher()));
+                command
+            })
+            .collect();
+        if batch.keys.hashes().len() > 1 {
+            core.keyspace.prefetch(self.caller.db, batch.keys.hashes());
+        }
+        commands
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn run(
+        &mut self,
+        core: &Core,
+        input: &[u8],
+        requests: &[(Range<usize>, usize)],
+        argv: &[&[u8]],
+        commands: &[Option<&Command>],
+        output: &mut Output,
+        used: &mut usize,
+    ) -> Status {
+        let now = core.keyspace.clock().millis();
+        let (mut start, mut begin) = (Instant::now(), 0);
+        let mut streak = Streak::default();
+        let mut counted: Option<&Command> = None;
+        let before_batch = *used;
+        let mut status = Status::Continue;
+        for (i, (args, end)) in requests.iter().enumerate() {
+            let request = &input[begin..*end];
+            begin = *end;
+            if resp::is_inline(request) {
+                status = self.run_inline(core, request, now, output);
+            } else if !args.is_empty() {
+                let argv = &argv[args.clone()];
+                let args = self.batch.keys.args(argv, self.batch.key_ranges[i].clone(), core.keyspace.hasher());
+                let outcome = run_one(core, &mut self.caller, now, commands[i], &args, output);
+                if outcome == Outcome::Postponed {
+                    status = Status::Paused;
+                    break;
+                }
+                let end = Instant::now();
+                let nanos = end.duration_since(start).as_nanos() as u64;
+                start = end;
+                count(&mut counted, &mut streak, commands[i], outcome, nanos);
+            }
+            *used = before_batch + *end;
+            if self.caller.close {
+                status = Status::Close;
+            }
+            if status != Status::Continue {
+                break;
+            }
+        }
+        if let Some(command) = counted {
+            streak.flush(&command.stats);
+        }
+        status
+    }
+
+    fn run_inline(&mut self, core: &Core, line: &[u8], now: u64, output: &mut Output) -> Status {
+        let Some(words) = resp::inline_args(line) else {
+            Reply::resp(output, false).error(&Error::new("ERR Protocol error: unbalanced quotes in request"));
+            return Status::Close;
+        };
+        if words.is_empty() {
+            return Status::Continue;
+        }
+        let argv: Vec<&[u8]> = words.iter().map(|w| &w[..]).collect();
+        let command = dispatch::find(&core.registry, &argv);
+        let mut keys = BatchKeys::default();
+        let range = keys.add(command, &argv, core.keyspace.hasher());
+        let args = keys.args(&argv, range, core.keyspace.hasher());
+        let start = Instant::now();
+        let outcome = run_one(core, &mut self.caller, now, command, &args, output);
+        if outcome == Outcome::Postponed {
+            return Status::Paused;
+        }
+        let (mut streak, mut counted) = (Streak::default(), None);
+        count(&mut counted, &mut streak, command, outcome, start.elapsed().as_nanos() as u64);
+        if let Some(command) = counted {
+            streak.flush(&command.stats);
+        }
+        Status::Continue
+    }
+}
+
+#[inline]
+fn run_one(
+    core: &Core,
+    caller: &mut Caller,
+    now: u64,
+    command: Option<&Command>,
+    args: &Args<'_>,
+    output: &mut Output,
+) -> Outcome {
+    let before = output.len();
+    let mut reply = Reply::resp(output, caller.resp3);
+    let outcome = dispatch::dispatch(core, caller, now, command, args, &mut reply);
+    if caller.reply_mode != ReplyMode::On {
+        dispatch::apply_reply_mode(caller, output, before);
+    }
+    outcome
+}
+
+/// Counts a call; calls of the same command in a row are counted together.
+#[inline]
+fn count<'c>(
+    counted: &mut Option<&'c Command>,
+    streak: &mut Streak,
+    command: Option<&'c Command>,
+    outcome: Outcome,
+    nanos: u64,
+) {
+    let Some(command) = command else { return };
+    if !counted.is_some_and(|c| std::ptr::eq(c, command)) {
+        if let Some(last) = counted.replace(command) {
+            streak.flush(&last.stats);
+        }
+    }
+    match outcome {
+        Outcome::Refused => {
+            command.stats.rejected.fetch_add(1, Relaxed);
+        }
+        Outcome::Failed => {
+            command.stats.failed.fetch_add(1, Relaxed);
+            streak.add(nanos);
+        }
+        Outcome::Done => streak.add(nanos),
+        Outcome::Postponed => {}
+    }
+}
