@@ -1,8 +1,10 @@
 //! Redis as a library.
 
+pub mod api;
 pub mod clock;
 pub mod codec;
 pub mod command;
+pub mod config;
 pub mod engine;
 pub mod error;
 pub mod keyspace;
@@ -12,5 +14,7 @@ mod sync;
 pub mod table;
 pub mod value;
 
+pub use api::Db;
 pub use clock::{Clock, ManualClock};
+pub use engine::{Engine, Options};
 pub use error::{Error, Result};

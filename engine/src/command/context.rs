@@ -1,6 +1,9 @@
 //! What a command can see beside the keyspace: its caller, and the engine's core.
 
-use super::{Registry, Reply};
+use std::sync::Arc;
+
+use super::{Client, Clients, Registry, Reply};
+use crate::config::Config;
 use crate::error::Result;
 use crate::keyspace::{Access, Keyspace, LogPosition, View};
 
@@ -10,6 +13,10 @@ pub struct Core {
     pub keyspace: Keyspace,
     /// The commands.
     pub registry: Registry,
+    /// The directives.
+    pub config: Config,
+    /// The sessions.
+    pub clients: Clients,
 }
 
 /// Which replies a client wants to have (`CLIENT REPLY`).
@@ -27,10 +34,9 @@ pub enum ReplyMode {
 }
 
 /// Who calls: the state of a session that commands read and change.
-#[derive(Debug)]
 pub struct Caller {
-    /// The session's number, never used twice.
-    pub id: u64,
+    /// What others may know of the session.
+    pub client: Arc<Client>,
     /// The selected database.
     pub db: u32,
     /// Whether it speaks RESP3.

@@ -131,7 +131,7 @@ fn refuse<'r>(
     writable(core, command)?;
     loaded(core, command)?;
     not_busy(core, command)?;
-    if paused(core, command) {
+    if paused(core, now, command) {
         return Ok(None);
     }
     Ok(Some(command))
@@ -218,8 +218,8 @@ fn not_busy(_core: &Core, _command: &Command) -> Result<()> {
 }
 
 /// `CLIENT PAUSE`.
-fn paused(_core: &Core, _command: &Command) -> bool {
-    false
+fn paused(core: &Core, now: u64, command: &Command) -> bool {
+    core.clients.paused(now).is_some_and(|p| !p.writes_only || command.flags.contains(Flags::WRITE))
 }
 
 #[inline]

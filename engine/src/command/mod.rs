@@ -4,6 +4,7 @@
 //! operation, so that a refused one has changed nothing.
 
 mod args;
+mod clients;
 mod context;
 pub mod dispatch;
 mod registry;
@@ -14,6 +15,7 @@ mod stats;
 mod string;
 
 pub use args::{Args, Positions, key_flags, key_positions};
+pub use clients::{Client, Clients, Names, Origin, Pause};
 pub use context::{Caller, Context, Core, ReplyMode};
 pub use registry::{Command, Registry};
 pub use reply::{Output, Reply, Tree, Value};

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::codec::resp::{self, Limits, Parsed, Parser};
 use crate::command::dispatch::{self, BatchKeys, Outcome};
-use crate::command::{Args, Caller, Command, Core, Output, Reply, ReplyMode, Streak};
+use crate::command::{Args, Caller, Command, Core, Origin, Output, Reply, ReplyMode, Streak};
 use crate::error::Error;
 use crate::sync::atomic::Ordering::Relaxed;
 
@@ -46,6 +46,12 @@ struct Batch {
     argv: Vec<&'static [u8]>,
 }
 
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.core.clients.remove(self.caller.client.id);
+    }
+}
+
 /// An empty list of slices in the memory of an old one, whatever those slices lived for.
 fn recycle<'b>(mut slices: Vec<&[u8]>) -> Vec<&'b [u8]> {
     slices.clear();
@@ -53,10 +59,11 @@ fn recycle<'b>(mut slices: Vec<&[u8]>) -> Vec<&'b [u8]> {
 }
 
 impl Session {
-    /// A session of an engine's core.
-    pub fn new(core: Arc<Core>, id: u64) -> Self {
+    /// A session of an engine's core. `wake` makes the thread that owns it look at its client's flags.
+    pub fn new(core: Arc<Core>, origin: Origin, wake: Option<Box<dyn Fn() + Send + Sync>>) -> Self {
+        let client = core.clients.add(origin, core.keyspace.clock().millis(), wake);
         let caller = Caller {
-            id,
+            client,
             db: 0,
             resp3: false,
             authenticated: true,

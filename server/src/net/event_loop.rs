@@ -3,7 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use carnelian::engine::Engine;
+use carnelian::Engine;
+use carnelian::command::Origin;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
@@ -57,7 +58,7 @@ impl EventLoop {
     fn accept(&mut self) {
         while let Ok((stream, _)) = self.listener.accept() {
             let _ = stream.set_nodelay(true);
-            let connection = Connection::new(Stream::Tcp(stream), self.engine.session());
+            let connection = Connection::new(Stream::Tcp(stream), self.engine.session(Origin::default(), None));
             let key = self.connections.insert(connection);
             let stream = self.connections[key].stream_mut();
             let interest = Interest::READABLE | Interest::WRITABLE;
