@@ -1,4 +1,5 @@
 //! Bytes to meaning and back, and nothing else.
 
+pub mod crc64;
 pub mod glob;
 pub mod num;
