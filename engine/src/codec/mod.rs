@@ -2,4 +2,5 @@
 
 pub mod crc64;
 pub mod glob;
+pub mod lzf;
 pub mod num;
