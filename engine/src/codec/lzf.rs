@@ -15,23 +15,28 @@ const MAX_DISTANCE: usize = 1 << 13;
 /// No stream makes more of its bytes than long copies of three bytes each.
 const MAX_GROWTH: usize = MAX_COPY / 3;
 
-const TABLE_BITS: u32 = 14;
+const TABLE_BITS: u32 = 13;
 
 /// Restores what was compressed to its known length; nothing if the stream is damaged or its length is another.
 pub fn decompress(stream: &[u8], len: usize) -> Option<Vec<u8>> {
     if len > stream.len().saturating_mul(MAX_GROWTH) {
         return None;
     }
-    let mut out = Vec::with_capacity(len);
+    let mut out = vec![0; len];
+    let mut filled = 0;
     let mut rest = stream;
     while let Some((&control, after)) = rest.split_first() {
         if usize::from(control) < MAX_LITERALS {
-            let (literals, after) = after.split_at_checked(usize::from(control) + 1)?;
-            if literals.len() > len - out.len() {
-                return None;
+            let count = usize::from(control) + 1;
+            let (literals, after_literals) = after.split_at_checked(count)?;
+            let to = out.get_mut(filled..)?;
+            // A copy of known size is a few instructions; what it writes too much is overwritten later.
+            match (to.first_chunk_mut::<MAX_LITERALS>(), after.first_chunk::<MAX_LITERALS>()) {
+                (Some(to), Some(from)) => *to = *from,
+                _ => to.get_mut(..count)?.copy_from_slice(literals),
             }
-            out.extend_from_slice(literals);
-            rest = after;
+            filled += count;
+            rest = after_literals;
             continue;
         }
         let (extra, after) = match (control >> 5, after) {
@@ -40,26 +45,43 @@ pub fn decompress(stream: &[u8], len: usize) -> Option<Vec<u8>> {
             _ => (0, after),
         };
         let (&low, after) = after.split_first()?;
-        let copy = usize::from(control >> 5) + extra + 2;
+        let count = usize::from(control >> 5) + extra + 2;
         let distance = (usize::from(control & 0x1f) << 8 | usize::from(low)) + 1;
-        let from = out.len().checked_sub(distance)?;
-        if copy > len - out.len() {
-            return None;
-        }
-        copy_within(&mut out, from, copy);
+        copy_within(&mut out, filled, distance, count)?;
+        filled += count;
         rest = after;
     }
-    (out.len() == len).then_some(out)
+    (filled == len).then_some(out)
 }
 
-/// Appends bytes from an earlier place, which may run into those being appended.
-fn copy_within(out: &mut Vec<u8>, from: usize, len: usize) {
-    let mut left = len;
-    while left > 0 {
-        let chunk = left.min(out.len() - from);
-        out.extend_from_within(from..from + chunk);
-        left -= chunk;
+/// Copies from an earlier place, which may run into what is being written.
+#[inline]
+fn copy_within(out: &mut [u8], filled: usize, distance: usize, count: usize) -> Option<()> {
+    const SHORT: usize = 16;
+    let from = filled.checked_sub(distance)?;
+    let (done, to) = out.split_at_mut_checked(filled)?;
+    if count > to.len() {
+        return None;
     }
+    if distance >= SHORT
+        && count <= SHORT
+        && let Some(to) = to.first_chunk_mut::<SHORT>()
+    {
+        *to = *done.get(from..)?.first_chunk()?;
+        return Some(());
+    }
+    if distance >= count {
+        to.get_mut(..count)?.copy_from_slice(done.get(from..from + count)?);
+        return Some(());
+    }
+    // Each round doubles what there is to copy from.
+    let mut copied = 0;
+    while copied < count {
+        let chunk = (count - copied).min(distance + copied);
+        out.copy_within(from..from + chunk, filled + copied);
+        copied += chunk;
+    }
+    Some(())
 }
 
 /// Compresses strings; one is meant to be used for many, since its table is then cleared only once in 4 GiB.
@@ -77,7 +99,7 @@ impl Default for Compressor {
 }
 
 impl Compressor {
-    /// A compressor, 64 KiB big.
+    /// A compressor, 32 KiB big.
     pub fn new() -> Compressor {
         Compressor { table: vec![0; 1 << TABLE_BITS], base: 1 }
     }
@@ -152,8 +174,10 @@ fn key_at(input: &[u8], at: usize) -> Option<u32> {
 /// How many bytes are the same at two places, up to what one copy can take.
 #[inline]
 fn common(input: &[u8], seen: usize, at: usize) -> usize {
-    let (old, new) = (input.get(seen..).unwrap_or_default(), input.get(at..).unwrap_or_default());
-    old.iter().zip(new).take(MAX_COPY).take_while(|(a, b)| a == b).count()
+    let new = input.get(at..).unwrap_or_default();
+    let new = new.get(..MAX_COPY).unwrap_or(new);
+    let old = input.get(seen..).unwrap_or_default();
+    old.iter().zip(new).take_while(|(a, b)| a == b).count()
 }
 
 fn write_literals(out: &mut Vec<u8>, literals: &[u8]) {
