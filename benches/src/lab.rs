@@ -1,6 +1,7 @@
 //! The conditions all the work is done under: which cores, which ports, how much of it.
 
 use std::cell::Cell;
+use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
 
@@ -15,11 +16,10 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 pub struct Lab {
     /// The program that makes the load: `redis-benchmark` or one that takes the same options.
     pub generator: PathBuf,
-    /// Whether the run asks for priority over the machine's other work, and got it.
-    pub raised: bool,
     /// The work is divided by this.
     divisor: u64,
     cores: Option<Cores>,
+    priority: Option<Raised>,
     next_port: Cell<u16>,
 }
 
@@ -27,6 +27,12 @@ pub struct Lab {
 struct Cores {
     server: usize,
     load: usize,
+}
+
+/// Priority over the machine's other work, which keeps that work's time slices out of the latencies.
+struct Raised {
+    /// The priority the session had before.
+    session: Option<String>,
 }
 
 impl Lab {
@@ -38,11 +44,13 @@ impl Lab {
             (Some(server), Some(load)) => Some(Cores { server, load }),
             _ => None,
         };
-        // On a busy machine this keeps other work's time slices out of the latencies. Only root may, and it is a
-        // refinement, so a refusal is noted and not an error.
-        let raised = setpriority_process(None, -15).is_ok();
-        let lab =
-            Self { generator, raised, divisor: if quick { 20 } else { 1 }, cores, next_port: Cell::new(first_port) };
+        let lab = Self {
+            generator,
+            divisor: if quick { 20 } else { 1 },
+            cores,
+            priority: Raised::ask(),
+            next_port: Cell::new(first_port),
+        };
         lab.pin(|cores| cores.load)?;
         Ok(lab)
     }
@@ -55,6 +63,11 @@ impl Lab {
     /// Whether this is a smoke run, whose figures mean nothing.
     pub fn is_quick(&self) -> bool {
         self.divisor > 1
+    }
+
+    /// Whether the run has priority over the machine's other work.
+    pub fn is_raised(&self) -> bool {
+        self.priority.is_some()
     }
 
     /// Whether servers and load have a core each.
@@ -91,3 +104,31 @@ impl Lab {
         sched_setaffinity(None, &set).context("pinning to a core")
     }
 }
+
+impl Raised {
+    const NICE: i32 = -15;
+
+    /// Only root may raise it, and it is a refinement, so a refusal is no error.
+    fn ask() -> Option<Self> {
+        setpriority_process(None, Self::NICE).ok()?;
+        // Where the kernel groups processes by session, a process's own priority counts within its session only, and
+        // the session has one of its own. It outlives this process, so it is put back.
+        let group = fs::read_to_string(SESSION_PRIORITY).ok();
+        let session = group.as_deref().and_then(|text| text.trim().rsplit(' ').next()).map(str::to_owned);
+        if session.is_some() {
+            fs::write(SESSION_PRIORITY, Self::NICE.to_string()).ok()?;
+        }
+        Some(Self { session })
+    }
+}
+
+impl Drop for Raised {
+    fn drop(&mut self) {
+        if let Some(before) = &self.session {
+            let _ = fs::write(SESSION_PRIORITY, before);
+        }
+    }
+}
+
+/// The priority of this session among sessions: a line such as `/autogroup-7 nice 0`; only the number is written.
+const SESSION_PRIORITY: &str = "/proc/self/autogroup";

@@ -122,7 +122,7 @@ fn explain(lab: &Lab, peers: &[Peer]) {
     if !lab.is_pinned() {
         eprintln!("only one core: servers and load share it, and the figures are worth little");
     }
-    if !lab.raised {
+    if !lab.is_raised() {
         eprintln!("not root, so without priority over other work: latencies may be the machine's");
     }
     if lab.is_quick() {
