@@ -11,7 +11,12 @@ use anyhow::{Context, Result};
 /// the process's sum remembers them but is cut to clock ticks. The larger is the better one.
 pub fn cpu_time(pid: u32) -> Result<Duration> {
     let by_process = ticks_of(pid)?;
-    Ok(scheduled(pid).map_or(by_process, |by_thread| by_thread.max(by_process)))
+    Ok(scheduler_sum(pid, 0).map_or(by_process, |by_thread| by_thread.max(by_process)))
+}
+
+/// How long the threads the process has now have stood ready to run without a core; nothing if the kernel does not say.
+pub fn waited(pid: u32) -> Duration {
+    scheduler_sum(pid, 1).unwrap_or_default()
 }
 
 /// Resident memory of the process, in bytes.
@@ -20,12 +25,13 @@ pub fn resident(pid: u32) -> Result<u64> {
     parse_resident(&status).context("no VmRSS in /proc/PID/status")
 }
 
-/// The sum over threads of the scheduler's count; `None` on kernels built without it.
-fn scheduled(pid: u32) -> Option<Duration> {
+/// The sum over threads of a field of the scheduler's account: 0 is time on a core, 1 time waiting for one. `None` on
+/// kernels built without it.
+fn scheduler_sum(pid: u32, field: usize) -> Option<Duration> {
     let mut nanos = 0;
     for thread in fs::read_dir(format!("/proc/{pid}/task")).ok()? {
         let text = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
-        nanos += text.split_whitespace().next()?.parse::<u64>().ok()?;
+        nanos += text.split_whitespace().nth(field)?.parse::<u64>().ok()?;
     }
     Some(Duration::from_nanos(nanos))
 }

@@ -51,6 +51,11 @@ impl Server {
         proc::cpu_time(self.child.id())
     }
 
+    /// How long it has stood ready to run without a core.
+    pub fn waited(&self) -> Duration {
+        proc::waited(self.child.id())
+    }
+
     /// Its resident memory once that no longer changes: servers finish growing their tables and give freed memory back
     /// in the background.
     pub fn settled_memory(&self) -> Result<u64> {
