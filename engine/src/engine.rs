@@ -84,9 +84,8 @@ impl Engine {
     /// # Errors
     /// If an option cannot be met.
     pub fn open(options: Options) -> Result<Self> {
-        let stripes = options
-            .stripes
-            .unwrap_or_else(|| std::thread::available_parallelism().map_or(16, |n| n.get() * 4).max(16));
+        let stripes =
+            options.stripes.unwrap_or_else(|| std::thread::available_parallelism().map_or(16, |n| n.get() * 4).max(16));
         let hasher = options.seed.map_or_else(KeyHasher::random, KeyHasher::seeded);
         let core = Core {
             keyspace: Keyspace::new(options.databases.unwrap_or(16), stripes, hasher, options.clock),

@@ -317,7 +317,8 @@ mod tests {
     #[test]
     fn requests_arrive_in_any_pieces() {
         let bytes = b"*2\r\n$3\r\nGET\r\n$5\r\nk\r\ney\r\n*0\r\n*-1\r\n*1\r\n$0\r\n\r\n";
-        let expected: Vec<Vec<Vec<u8>>> = vec![vec![b"GET".to_vec(), b"k\r\ney".to_vec()], vec![], vec![], vec![vec![]]];
+        let expected: Vec<Vec<Vec<u8>>> =
+            vec![vec![b"GET".to_vec(), b"k\r\ney".to_vec()], vec![], vec![], vec![vec![]]];
         for step in 1..bytes.len() {
             assert_eq!(parse_all(bytes, step), expected);
         }

@@ -83,7 +83,11 @@ impl Client {
 
     /// Sets or clears a flag.
     pub fn set_flag(&self, flag: u32, on: bool) {
-        if on { self.flags.fetch_or(flag, Relaxed) } else { self.flags.fetch_and(!flag, Relaxed) };
+        if on {
+            self.flags.fetch_or(flag, Relaxed)
+        } else {
+            self.flags.fetch_and(!flag, Relaxed)
+        };
     }
 }
 

@@ -68,12 +68,7 @@ impl Context<'_> {
     ///
     /// # Errors
     /// What `f` returns.
-    pub fn on_key<R>(
-        &mut self,
-        access: Access,
-        hash: u64,
-        f: impl FnOnce(&mut View<'_>) -> Result<R>,
-    ) -> Result<R> {
+    pub fn on_key<R>(&mut self, access: Access, hash: u64, f: impl FnOnce(&mut View<'_>) -> Result<R>) -> Result<R> {
         self.run(View::one(&self.core.keyspace, self.caller.db, self.now, access, hash)?, f)
     }
 

@@ -158,7 +158,8 @@ fn unknown_subcommand(container: &Command, args: &Args<'_>) -> Error {
 /// The error for an unknown command, which quotes the beginning of its arguments.
 fn unknown(args: &Args<'_>) -> Error {
     const QUOTED: usize = 128;
-    let cut = |bytes: &[u8], max: usize| bytes[..bytes.len().min(max)].split(|&b| b == 0).next().unwrap_or(b"").to_vec();
+    let cut =
+        |bytes: &[u8], max: usize| bytes[..bytes.len().min(max)].split(|&b| b == 0).next().unwrap_or(b"").to_vec();
     let mut quoted: Vec<u8> = Vec::new();
     for arg in args.from(1) {
         if quoted.len() >= QUOTED {

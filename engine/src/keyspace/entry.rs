@@ -134,12 +134,9 @@ impl EntryPtr {
             NewValue::Boxed(_) => (Kind::Boxed, WORD, true),
         };
         let mut tag = kind as u8;
-        for (flag, on) in [
-            (DEADLINE, deadline.is_some()),
-            (LONG_KEY, key.len() > usize::from(u16::MAX)),
-            (RAW, raw),
-            (EPOCH, epoch),
-        ] {
+        for (flag, on) in
+            [(DEADLINE, deadline.is_some()), (LONG_KEY, key.len() > usize::from(u16::MAX)), (RAW, raw), (EPOCH, epoch)]
+        {
             if on {
                 tag |= flag;
             }
@@ -249,8 +246,24 @@ impl Pointer for EntryPtr {
 
     #[inline]
     fn prefetch(self) {
+        // Header and key are in the first line, most short values end in the second.
         prefetch(self.0.as_ptr());
+        prefetch(self.0.as_ptr().wrapping_add(64));
     }
+}
+
+/// Whether two strings are equal. Keys are short: comparing words in place is quicker than a call of `memcmp`.
+#[inline]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    let words =
+        |at: usize| a.get(at..).and_then(<[u8]>::first_chunk::<8>) == b.get(at..).and_then(<[u8]>::first_chunk::<8>);
+    let len = a.len();
+    len == b.len()
+        && match len {
+            8..=16 => words(0) && words(len - 8),
+            17..=32 => words(0) && words(8) && words(len - 16) && words(len - 8),
+            _ => a == b,
+        }
 }
 
 /// An entry of the keyspace, borrowed for reading.
@@ -309,6 +322,12 @@ impl<'a> Entry<'a> {
         let shape = self.shape();
         // SAFETY: the key lies where the shape says.
         unsafe { std::slice::from_raw_parts(self.at.0.as_ptr().add(shape.key_at()), shape.key_len) }
+    }
+
+    /// Whether this is the entry of `key`.
+    #[inline]
+    pub fn has_key(self, key: &[u8]) -> bool {
+        same(self.key(), key)
     }
 
     /// When the key expires, if ever.

@@ -7,12 +7,13 @@ mod effect;
 mod entry;
 mod evict;
 mod expire;
+mod prefetch;
 mod reclaim;
 mod settings;
 mod stripe;
-mod view;
 #[cfg(test)]
 mod tests;
+mod view;
 
 pub use effect::{Effect, Event, EventClass, Listener, LogPosition};
 pub use entry::{Entry, EntryMut, IntMut, NewValue, ValueMut, ValueRef};
@@ -232,22 +233,6 @@ impl Keyspace {
         self.hold_expired.store(hold, Relaxed);
     }
 
-    /// Brings the buckets of some keys closer, then their entries. Never waits: busy stripes are skipped.
-    pub fn prefetch(&self, db: u32, hashes: &[u64]) {
-        self.each_idle(db, hashes, KeyTable::prefetch_bucket);
-        self.each_idle(db, hashes, KeyTable::prefetch_entry);
-    }
-
-    fn each_idle(&self, db: u32, hashes: &[u64], bring: fn(&KeyTable, u64)) {
-        for &hash in hashes {
-            if let Some(stripe) = self.stripes[self.stripe_of(hash)].lock.try_read()
-                && let Some(table) = stripe.table(db)
-            {
-                bring(table, hash);
-            }
-        }
-    }
-
     /// The size of a database. O(stripes).
     ///
     /// # Errors
@@ -275,11 +260,7 @@ impl Keyspace {
 
     /// The access clock of a key that is used now; `old` is its last one.
     fn access_clock(&self, now: Millis, old: Option<u32>) -> u32 {
-        if self.settings.policy().is_lfu() {
-            evict::lfu_touch(&self.settings, now, old)
-        } else {
-            evict::lru_clock(now)
-        }
+        if self.settings.policy().is_lfu() { evict::lfu_touch(&self.settings, now, old) } else { evict::lru_clock(now) }
     }
 
     fn check_db(&self, db: u32) -> Result<()> {

@@ -4,7 +4,7 @@
 #![allow(unsafe_code)]
 
 use crate::clock::Millis;
-use crate::table::{KeyHasher, Slot, Table};
+use crate::table::{self, KeyHasher, Slot, Table};
 use crate::value::Value;
 
 use super::Key;
@@ -12,6 +12,9 @@ use super::entry::{Entry, EntryMut, EntryPtr, NewValue, with_deadline};
 
 /// Which table of a stripe: the database. In cluster mode it is going to be database and slot.
 pub type TableId = u32;
+
+/// A key on its way into the caches.
+pub(super) type Probe<'a> = table::Probe<'a, EntryPtr>;
 
 /// One lock's share of the keyspace.
 pub struct Stripe {
@@ -146,7 +149,7 @@ impl KeyTable {
 
     fn is(key: &[u8]) -> impl Fn(EntryPtr) -> bool + '_ {
         // SAFETY: the table calls this for entries that it holds.
-        move |p| unsafe { p.get() }.key() == key
+        move |p| unsafe { p.get() }.has_key(key)
     }
 
     /// Finds a key.
@@ -159,14 +162,10 @@ impl KeyTable {
         self.table.find_slot(key.hash, Self::is(key.bytes))
     }
 
+    /// Starts to bring a key closer.
     #[inline]
-    pub(super) fn prefetch_bucket(&self, hash: u64) {
-        self.table.prefetch_bucket(hash);
-    }
-
-    #[inline]
-    pub(super) fn prefetch_entry(&self, hash: u64) {
-        self.table.prefetch_entry(hash);
+    pub(super) fn probe(&self, hash: u64) -> Probe<'_> {
+        self.table.probe(hash)
     }
 
     /// Sets a key, whether it is there or not. Returns what is left of an old value.

@@ -164,7 +164,7 @@ impl<'k> View<'k> {
     ///
     /// # Panics
     /// If the view does not hold it: the command did not declare its key.
-    fn stripe(&self, hash: u64) -> &Stripe {
+    pub(super) fn stripe(&self, hash: u64) -> &Stripe {
         let wanted = self.space.stripe_of(hash);
         let guard = match &self.held {
             Held::One(stripe, guard) => (*stripe == wanted).then_some(guard),
