@@ -5,6 +5,7 @@ pub mod bytes;
 pub mod commands;
 pub mod generate;
 pub mod normalise;
+pub mod raw;
 pub mod resp;
 pub mod server;
 mod share;
