@@ -18,3 +18,4 @@ pub use api::Db;
 pub use clock::{Clock, ManualClock};
 pub use engine::{Engine, Options};
 pub use error::{Error, Result};
+pub use operation::string::SetOptions;
