@@ -12,6 +12,7 @@ mod reply;
 mod spec;
 mod stats;
 
+mod generic;
 mod string;
 
 pub use args::{Args, Positions, key_flags, key_positions};
@@ -23,4 +24,4 @@ pub use spec::{Begin, Categories, Find, Flags, Group, KeyFlags, KeySpec, Run, Sp
 pub use stats::{CommandStats, Streak};
 
 /// The commands that every engine has, by group.
-pub(crate) const ENGINE: &[&[Spec]] = &[string::COMMANDS];
+pub(crate) const ENGINE: &[&[Spec]] = &[generic::COMMANDS, string::COMMANDS];

@@ -10,15 +10,20 @@ mod expire;
 mod reclaim;
 mod settings;
 mod stripe;
+mod taken;
 mod view;
+mod walk;
 #[cfg(test)]
 mod tests;
 
 pub use effect::{Effect, Event, EventClass, Listener, LogPosition};
+pub(crate) use evict::random;
 pub use entry::{Entry, EntryMut, IntMut, NewValue, ValueMut, ValueRef};
 pub use settings::{Policy, Settings};
 pub use stripe::{KeyTable, Stripe, TableId};
+pub use taken::Taken;
 pub use view::{Access, View};
+pub use walk::Walk;
 
 use std::sync::Arc;
 
@@ -232,6 +237,11 @@ impl Keyspace {
         self.hold_expired.store(hold, Relaxed);
     }
 
+    /// Whether expired keys are only hidden.
+    pub fn holds_expired(&self) -> bool {
+        self.hold_expired.load(Relaxed)
+    }
+
     /// Brings the buckets of some keys closer, then their entries. Never waits: busy stripes are skipped.
     pub fn prefetch(&self, db: u32, hashes: &[u64]) {
         self.each_idle(db, hashes, KeyTable::prefetch_bucket);
@@ -282,7 +292,7 @@ impl Keyspace {
         }
     }
 
-    fn check_db(&self, db: u32) -> Result<()> {
+    pub(crate) fn check_db(&self, db: u32) -> Result<()> {
         if db < self.databases { Ok(()) } else { Err(Error::DB_INDEX) }
     }
 }
