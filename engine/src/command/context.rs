@@ -11,6 +11,7 @@ use crate::keyspace::{Access, Keyspace, LogPosition, View};
 /// What all sessions of an engine share.
 pub struct Core {
     /// The thread that looks after the keys. First, so that it has ended when the rest goes.
+    #[allow(dead_code, reason = "held for its end")]
     pub(crate) background: Background,
     /// The keys.
     pub keyspace: Arc<Keyspace>,

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use crate::clock::{Clock, Millis};
 use crate::error::{Error, Result};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use crate::sync::{CachePadded, RwLock};
+use crate::sync::{CachePadded, Mutex, RwLock};
 use crate::table::KeyHasher;
 use reclaim::Reclaimer;
 
@@ -88,7 +88,7 @@ pub struct Keyspace {
     listening: AtomicBool,
     listener: RwLock<Option<Arc<dyn Listener>>>,
     reclaimer: Reclaimer,
-    eviction_cursor: AtomicU64,
+    eviction_pool: Mutex<evict::Pool>,
     expiry_cursor: AtomicU64,
 }
 
@@ -132,7 +132,7 @@ impl Keyspace {
             listening: AtomicBool::new(false),
             listener: RwLock::new(None),
             reclaimer: Reclaimer::default(),
-            eviction_cursor: AtomicU64::new(0),
+            eviction_pool: Mutex::default(),
             expiry_cursor: AtomicU64::new(0),
         }
     }

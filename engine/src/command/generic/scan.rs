@@ -36,7 +36,7 @@ pub(super) const SCAN: Spec = command("scan", -2, Run::Context(&scan))
 /// The lowest bits of a position, always zero, that a cursor leaves out: clients keep cursors in doubles.
 const CURSOR_SHIFT: u32 = 16;
 
-fn walk<'c>(context: &'c Context<'_>) -> Walk<'static, 'c> {
+fn walk<'c>(context: &'c Context<'_>) -> Walk<'c, 'c> {
     Walk::Free { space: &context.core.keyspace, db: context.caller.db, now: context.now }
 }
 
