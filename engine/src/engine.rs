@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::api::Db;
+use crate::background::Background;
 use crate::clock::Clock;
 use crate::command::{self, Clients, Core, Origin, Registry, Spec};
 use crate::config::{Config, Directive};
@@ -87,8 +88,11 @@ impl Engine {
         let stripes =
             options.stripes.unwrap_or_else(|| std::thread::available_parallelism().map_or(16, |n| n.get() * 4).max(16));
         let hasher = options.seed.map_or_else(KeyHasher::random, KeyHasher::seeded);
+        let keyspace = Arc::new(Keyspace::new(options.databases.unwrap_or(16), stripes, hasher, options.clock));
         let core = Core {
-            keyspace: Keyspace::new(options.databases.unwrap_or(16), stripes, hasher, options.clock),
+            background: Background::start(keyspace.clone())
+                .map_err(|e| Error::new(format!("ERR cannot start a thread: {e}")))?,
+            keyspace,
             registry: Registry::new(command::ENGINE.iter().copied().flatten().chain(&options.commands)),
             config: Config::new(options.directives.iter()),
             clients: Clients::default(),

@@ -1,6 +1,7 @@
 //! Redis as a library.
 
 pub mod api;
+mod background;
 pub mod clock;
 pub mod codec;
 pub mod command;

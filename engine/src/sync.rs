@@ -12,7 +12,7 @@ mod imp {
     pub type ReadGuard<'a, T> = parking_lot::RwLockReadGuard<'a, T>;
     pub type WriteGuard<'a, T> = parking_lot::RwLockWriteGuard<'a, T>;
     pub type MutexGuard<'a, T> = parking_lot::MutexGuard<'a, T>;
-    pub use parking_lot::{Condvar, Mutex, RwLock};
+    pub use parking_lot::{Mutex, RwLock};
 }
 
 #[cfg(shuttle)]

@@ -2,7 +2,10 @@
 //!
 //! A method locks the stripes of its keys, calls the operation and copies the result out. A file per type.
 
+mod keys;
 mod strings;
+
+pub use keys::{CopyOptions, ExpireCondition, KeyType, Scan, Ttl};
 
 use std::sync::Arc;
 

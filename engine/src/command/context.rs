@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use super::{Client, Clients, Registry, Reply};
+use crate::background::Background;
 use crate::config::Config;
 use crate::error::Result;
 use crate::keyspace::{Access, Keyspace, LogPosition, View};
 
 /// What all sessions of an engine share.
 pub struct Core {
+    /// The thread that looks after the keys. First, so that it has ended when the rest goes.
+    #[allow(dead_code, reason = "held for its end")]
+    pub(crate) background: Background,
     /// The keys.
-    pub keyspace: Keyspace,
+    pub keyspace: Arc<Keyspace>,
     /// The commands.
     pub registry: Registry,
     /// The directives.

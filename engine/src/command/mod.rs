@@ -13,6 +13,7 @@ mod spec;
 mod stats;
 
 mod bitmap;
+mod generic;
 mod string;
 
 pub use args::{Args, Positions, key_flags, key_positions};
@@ -24,4 +25,4 @@ pub use spec::{Begin, Categories, Find, Flags, Group, KeyFlags, KeySpec, Run, Sp
 pub use stats::{CommandStats, Streak};
 
 /// The commands that every engine has, by group.
-pub(crate) const ENGINE: &[&[Spec]] = &[bitmap::COMMANDS, string::COMMANDS];
+pub(crate) const ENGINE: &[&[Spec]] = &[bitmap::COMMANDS, generic::COMMANDS, string::COMMANDS];

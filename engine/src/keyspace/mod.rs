@@ -11,22 +11,27 @@ mod prefetch;
 mod reclaim;
 mod settings;
 mod stripe;
+mod taken;
 #[cfg(test)]
 mod tests;
 mod view;
+mod walk;
 
 pub use effect::{Effect, Event, EventClass, Listener, LogPosition};
 pub use entry::{Entry, EntryMut, IntMut, NewValue, ValueMut, ValueRef};
+pub(crate) use evict::random;
 pub use settings::{Policy, Settings};
 pub use stripe::{KeyTable, Stripe, TableId};
+pub use taken::Taken;
 pub use view::{Access, View};
+pub use walk::Walk;
 
 use std::sync::Arc;
 
 use crate::clock::{Clock, Millis};
 use crate::error::{Error, Result};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use crate::sync::{CachePadded, RwLock};
+use crate::sync::{CachePadded, Mutex, RwLock};
 use crate::table::KeyHasher;
 use reclaim::Reclaimer;
 
@@ -84,7 +89,7 @@ pub struct Keyspace {
     listening: AtomicBool,
     listener: RwLock<Option<Arc<dyn Listener>>>,
     reclaimer: Reclaimer,
-    eviction_cursor: AtomicU64,
+    eviction_pool: Mutex<evict::Pool>,
     expiry_cursor: AtomicU64,
 }
 
@@ -128,7 +133,7 @@ impl Keyspace {
             listening: AtomicBool::new(false),
             listener: RwLock::new(None),
             reclaimer: Reclaimer::default(),
-            eviction_cursor: AtomicU64::new(0),
+            eviction_pool: Mutex::default(),
             expiry_cursor: AtomicU64::new(0),
         }
     }
@@ -233,6 +238,11 @@ impl Keyspace {
         self.hold_expired.store(hold, Relaxed);
     }
 
+    /// Whether expired keys are only hidden.
+    pub fn holds_expired(&self) -> bool {
+        self.hold_expired.load(Relaxed)
+    }
+
     /// The size of a database. O(stripes).
     ///
     /// # Errors
@@ -263,7 +273,7 @@ impl Keyspace {
         if self.settings.policy().is_lfu() { evict::lfu_touch(&self.settings, now, old) } else { evict::lru_clock(now) }
     }
 
-    fn check_db(&self, db: u32) -> Result<()> {
+    pub(crate) fn check_db(&self, db: u32) -> Result<()> {
         if db < self.databases { Ok(()) } else { Err(Error::DB_INDEX) }
     }
 }

@@ -36,6 +36,16 @@ impl Policy {
         matches!(self, Self::AllKeysLfu | Self::VolatileLfu)
     }
 
+    /// Whether access clocks decide what is evicted by when keys were used.
+    pub fn is_lru(self) -> bool {
+        matches!(self, Self::AllKeysLru | Self::VolatileLru)
+    }
+
+    /// Whether what is evicted is left to chance.
+    pub fn is_random(self) -> bool {
+        matches!(self, Self::AllKeysRandom | Self::VolatileRandom)
+    }
+
     /// Whether only keys with a deadline are evicted.
     pub fn is_volatile(self) -> bool {
         matches!(self, Self::VolatileLru | Self::VolatileLfu | Self::VolatileRandom | Self::VolatileTtl)

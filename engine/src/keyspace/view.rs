@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use super::entry::{Entry, EntryMut, NewValue};
 use super::stripe::{KeyTable, Making, Stripe};
-use super::{DbSize, Effect, Event, Key, Keyspace, LogPosition};
+use super::{DbSize, Effect, Event, Key, Keyspace, LogPosition, Taken};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::sync::atomic::Ordering::Relaxed;
@@ -208,6 +208,11 @@ impl<'k> View<'k> {
         })
     }
 
+    /// The table of the chosen database in the stripe of `hash`.
+    pub(super) fn table_of(&self, hash: u64) -> Option<&KeyTable> {
+        self.stripe(hash).table(self.db)
+    }
+
     /// The tables of the chosen database, in the order of their hashes.
     pub fn tables(&self) -> impl Iterator<Item = &KeyTable> {
         self.stripes().filter_map(|(_, stripe)| stripe.table(self.db))
@@ -251,6 +256,19 @@ impl<'k> View<'k> {
         entry
     }
 
+    /// Reads a key and counts a hit or a miss, but no access: for commands that ask about a key, not for its value.
+    pub fn look(&self, key: &Key<'_>) -> Option<Entry<'_>> {
+        let entry = self.peek(key);
+        let counter = if entry.is_some() { &self.hits } else { &self.misses };
+        counter.set(counter.get() + 1);
+        entry
+    }
+
+    /// Counts an access to an entry even if reads leave the access clocks alone: `TOUCH` means what it says.
+    pub fn touch_anyway(&self, entry: Entry<'_>) {
+        entry.set_clock(self.space.access_clock(self.now, Some(entry.clock())));
+    }
+
     /// Counts an access to an entry.
     #[inline]
     pub fn touch(&self, entry: Entry<'_>) {
@@ -273,16 +291,23 @@ impl<'k> View<'k> {
         if !past || self.space.hold_expired.load(Relaxed) {
             return false;
         }
-        self.take_away(key);
-        self.space.counters.expired.fetch_add(1, Relaxed);
-        let event = Event { class: super::EventClass::Expired, name: "expired" };
-        self.record(key, event, || Effect::new("DEL").arg(key.bytes));
+        self.expire(key);
         true
     }
 
+    /// Deletes a key because its time has come.
+    pub(super) fn expire(&mut self, key: &Key<'_>) {
+        if !self.take_away(key) {
+            return;
+        }
+        self.space.counters.expired.fetch_add(1, Relaxed);
+        let event = Event { class: super::EventClass::Expired, name: "expired" };
+        self.record(key, event, || Effect::new("DEL").arg(key.bytes));
+    }
+
     fn making(&self, hash: u64) -> Making<'k> {
-        let clock = self.space.access_clock(self.now, None);
-        Making { hasher: &self.space.hasher, epoch: self.stripe(hash).epoch, clock }
+        let epoch = self.stripe(hash).epoch;
+        Making { space: self.space, epoch, clock: None, now: self.now, touches: self.touches }
     }
 
     /// Sets a key to a value, with a deadline or without. The caller records the effect.
@@ -310,6 +335,31 @@ impl<'k> View<'k> {
             space.reclaimer.value(value);
         }
         true
+    }
+
+    /// Takes a key out with its value, deadline and access clock, to put it [back](Self::restore) under another key or
+    /// into another database; a big value moves without being copied. The caller records the effect.
+    pub fn take(&mut self, key: &Key<'_>) -> Option<Taken> {
+        if self.drop_expired(key) {
+            return None;
+        }
+        let (db, space) = (self.db, self.space);
+        let taken = self.stripe_mut(key.hash).table_mut(db)?.take(key, &space.hasher)?;
+        self.changed = true;
+        Some(taken)
+    }
+
+    /// Puts under a key what was taken from another, in place of whatever the key holds.
+    pub fn restore(&mut self, key: &Key<'_>, taken: Taken) {
+        if !self.drop_expired(key) {
+            self.take_away(key);
+        }
+        let making = Making { clock: Some(taken.clock()), ..self.making(key.hash) };
+        let db = self.db;
+        self.changed = true;
+        let deadline = taken.deadline();
+        let table = self.stripe_mut(key.hash).table_or_new(db);
+        taken.with_value(|value| table.put(key, value, deadline, making));
     }
 
     /// Changes a value in place. `None` if the key is not there (or has expired). The caller records the effect.

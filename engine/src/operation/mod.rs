@@ -4,4 +4,5 @@
 //! and leaves an effect and an event for each change it makes.
 
 pub mod bitmap;
+pub mod generic;
 pub mod string;

@@ -288,6 +288,24 @@ impl<P: Pointer> Table<P> {
         self.directory.earliest()
     }
 
+    /// The first position from `position` on in a page that may hold something with a deadline. Skips what cannot.
+    pub fn skip_to_deadline(&self, position: u64) -> Option<u64> {
+        let mut at = position;
+        loop {
+            let (earliest, after_chunk) = self.directory.chunk_earliest(at);
+            let next = if earliest == u64::MAX {
+                after_chunk
+            } else {
+                let page = self.directory.page(at);
+                if self.page(at).earliest() != u64::MAX {
+                    return Some(at);
+                }
+                directory::after(at, page.depth())
+            };
+            at = self.within(at, next)?;
+        }
+    }
+
     /// One step of a walk for what is due: the pointers of one page whose deadline is at most `now`, which the caller
     /// must remove. Skips what cannot be due. Returns the position to go on from.
     pub fn due(&mut self, position: u64, now: u64, out: &mut Vec<P>) -> Option<u64> {
