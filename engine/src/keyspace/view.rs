@@ -287,7 +287,9 @@ impl<'k> View<'k> {
 
     /// Deletes a key that has expired, which is a change of its own and comes before the one that found it.
     pub fn drop_expired(&mut self, key: &Key<'_>) -> bool {
-        let past = self.found(key).is_some_and(|e| self.is_past(e.deadline()));
+        // Where no key has a deadline there is nothing to look for.
+        let table = self.stripe(key.hash).table(self.db).filter(|t| t.deadlines() > 0);
+        let past = table.and_then(|t| t.find(key)).is_some_and(|e| self.is_past(e.deadline()));
         if !past || self.space.hold_expired.load(Relaxed) {
             return false;
         }
