@@ -357,3 +357,6 @@ impl Db {
         self.set(key, bytes.map_err(|error| Error::new(format!("ERR value cannot be serialized: {error}")))?)
     }
 }
+
+#[cfg(test)]
+mod tests;
