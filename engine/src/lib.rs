@@ -19,4 +19,7 @@ pub use api::Db;
 pub use clock::{Clock, ManualClock};
 pub use engine::{Engine, Options};
 pub use error::{Error, Result};
-pub use operation::string::SetOptions;
+pub use operation::bitmap::{BitOp, BitRange, FieldOp};
+pub use operation::string::{Expiry, GetExpiry, SetOptions};
+pub use value::bits::{Field, Overflow};
+pub use value::lcs::Lcs;

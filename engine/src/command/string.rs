@@ -286,7 +286,7 @@ fn set(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()
     let options = options::set(args.from(3))?;
     let how = options.set_options()?;
     if options.get {
-        reply_old(reply, string::set_and_get(view, &key, value, &how)?.old);
+        reply_old(reply, string::set_and_get(view, &key, value, &how)?);
     } else if string::set_with(view, &key, value, &how)? {
         reply.ok();
     } else {

@@ -159,6 +159,10 @@ impl BitRange {
 /// [`Error::WRONG_TYPE`] if a source is no string; an error if the operation takes another number of sources.
 pub fn bitop(view: &mut View<'_>, op: BitOp, dest: &Key<'_>, sources: &[Key<'_>]) -> Result<usize> {
     check_sources(op, sources.len())?;
+    // The effect reads the sources again, so one that has expired has to be gone by then.
+    for source in sources {
+        view.drop_expired(source);
+    }
     let strings = sources.iter().map(|key| get(view, key)).collect::<Result<Vec<_>>>()?;
     let strings: Vec<Cow<'_, [u8]>> = strings.into_iter().map(|s| s.unwrap_or(StringRef::Bytes(b"")).cow()).collect();
     let slices: Vec<&[u8]> = strings.iter().map(|s| &**s).collect();

@@ -13,7 +13,7 @@ pub use lcs::{check_lcs, lcs, lcs_len};
 pub use many::{mget, mset, mset_ex, mset_nx};
 pub use number::{incr_by, incr_by_float};
 pub(super) use set::delete;
-pub use set::{Condition, Replaced, SetOptions, del_if_eq, get_del, get_ex, get_set, set, set_and_get, set_with};
+pub use set::{Condition, SetOptions, del_if_eq, get_del, get_ex, get_set, set, set_and_get, set_with};
 
 use std::borrow::Cow;
 use std::ops::Range;

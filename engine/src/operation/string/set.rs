@@ -92,15 +92,6 @@ impl<'a> SetOptions<'a> {
     }
 }
 
-/// What SET with GET did.
-#[derive(Clone, Debug)]
-pub struct Replaced {
-    /// Whether the value was set.
-    pub done: bool,
-    /// What the key held before.
-    pub old: Option<OldString>,
-}
-
 /// SET without conditions. O(1).
 #[inline]
 pub fn set(view: &mut View<'_>, key: &Key<'_>, value: &[u8], deadline: Option<Millis>) {
@@ -154,7 +145,12 @@ pub fn set_with(view: &mut View<'_>, key: &Key<'_>, value: &[u8], options: &SetO
 ///
 /// # Errors
 /// As for [`set_with`]; [`Error::WRONG_TYPE`](crate::Error::WRONG_TYPE) if the key holds no string.
-pub fn set_and_get(view: &mut View<'_>, key: &Key<'_>, value: &[u8], options: &SetOptions<'_>) -> Result<Replaced> {
+pub fn set_and_get(
+    view: &mut View<'_>,
+    key: &Key<'_>,
+    value: &[u8],
+    options: &SetOptions<'_>,
+) -> Result<Option<OldString>> {
     let deadline = options.expiry.resolve(view.now(), "set")?;
     let old = read_for_change(view, key)?;
     let done = match options.condition {
@@ -167,7 +163,7 @@ pub fn set_and_get(view: &mut View<'_>, key: &Key<'_>, value: &[u8], options: &S
     if done {
         store(view, key, value, deadline);
     }
-    Ok(Replaced { done, old })
+    Ok(old)
 }
 
 fn holds(view: &mut View<'_>, key: &Key<'_>, wanted: &[u8]) -> Result<bool> {
@@ -180,7 +176,7 @@ fn holds(view: &mut View<'_>, key: &Key<'_>, wanted: &[u8]) -> Result<bool> {
 /// # Errors
 /// [`Error::WRONG_TYPE`](crate::Error::WRONG_TYPE).
 pub fn get_set(view: &mut View<'_>, key: &Key<'_>, value: &[u8]) -> Result<Option<OldString>> {
-    Ok(set_and_get(view, key, value, &SetOptions::new())?.old)
+    set_and_get(view, key, value, &SetOptions::new())
 }
 
 /// GETDEL. O(1).
