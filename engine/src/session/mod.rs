@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::codec::resp::{self, Limits, Parsed, Parser};
 use crate::command::dispatch::{self, BatchKeys, Outcome};
-use crate::command::{Args, Caller, Command, Core, Origin, Output, Reply, ReplyMode, Streak};
+use crate::command::{Args, Caller, Client, Command, Core, Origin, Output, Reply, ReplyMode, Streak};
 use crate::error::Error;
 use crate::sync::atomic::Ordering::Relaxed;
 
@@ -72,6 +72,16 @@ impl Session {
             close: false,
         };
         Self { core, caller, parser: Parser::default(), batch: Batch::default() }
+    }
+
+    /// What others may know of the session.
+    pub fn client(&self) -> &Arc<Client> {
+        &self.caller.client
+    }
+
+    /// How long a request that has arrived in part will be at least, from its start, as far as it has announced.
+    pub fn expected(&self) -> usize {
+        self.parser.expected()
     }
 
     /// Runs the requests at the front of `input` and writes their replies. Returns how many bytes of `input` are done
