@@ -119,9 +119,8 @@ impl Config {
             }
         }
         if let Some((path, mode)) = &self.unix {
-            let listener = Listener::unix(path, *mode, self.backlog).map_err(|e| {
-                io::Error::new(e.kind(), format!("Failed opening Unix socket {}: {e}", path.display()))
-            })?;
+            let listener = Listener::unix(path, *mode, self.backlog)
+                .map_err(|e| io::Error::new(e.kind(), format!("Failed opening Unix socket {}: {e}", path.display())))?;
             listeners.push(listener);
         }
         Ok(listeners)

@@ -31,12 +31,7 @@ pub(crate) enum ConfError {
     /// A file could not be read.
     File(PathBuf, std::io::Error),
     /// A line is wrong.
-    Line {
-        source: String,
-        number: Option<usize>,
-        text: String,
-        reason: String,
-    },
+    Line { source: String, number: Option<usize>, text: String, reason: String },
 }
 
 impl Line {

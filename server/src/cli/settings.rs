@@ -112,8 +112,27 @@ mod tests {
     #[test]
     fn values_reach_the_engine() {
         let (engine, warnings) = opened(&[
-            "--port", "7000", "--bind", "127.0.0.1", "::1", "--TIMEOUT", "5", "--client-output-buffer-limit", "normal",
-            "1kb", "0", "0", "--client-output-buffer-limit", "pubsub", "0", "0", "0", "--databases", "3", "--save", "",
+            "--port",
+            "7000",
+            "--bind",
+            "127.0.0.1",
+            "::1",
+            "--TIMEOUT",
+            "5",
+            "--client-output-buffer-limit",
+            "normal",
+            "1kb",
+            "0",
+            "0",
+            "--client-output-buffer-limit",
+            "pubsub",
+            "0",
+            "0",
+            "0",
+            "--databases",
+            "3",
+            "--save",
+            "",
         ])
         .unwrap();
         let config = &engine.core().config;

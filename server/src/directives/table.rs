@@ -29,7 +29,9 @@ const WORKING: &[Entry] = &[
     int("maxclients", 1, u32::MAX as i64, "10000").apply(apply::max_clients),
     int("io-threads", 0, 128, "0").fixed(),
     yes_no("protected-mode", "yes"),
-    text("client-output-buffer-limit", "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60").repeated().apply(apply::output_limits),
+    text("client-output-buffer-limit", "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60")
+        .repeated()
+        .apply(apply::output_limits),
     memory("client-query-buffer-limit", 1 << 20, "1073741824"),
     word("loglevel", &["debug", "verbose", "notice", "warning"], "notice").apply(apply::log_level),
     text("logfile", "").fixed(),
@@ -49,7 +51,9 @@ const REFUSED: &[Entry] = &[
 ];
 
 const WITHOUT_EFFECT: &[Entry] = &[
-    yes_no("daemonize", "no").fixed().without_effect("stays in the foreground with a warning: a service manager runs it in the background"),
+    yes_no("daemonize", "no")
+        .fixed()
+        .without_effect("stays in the foreground with a warning: a service manager runs it in the background"),
     word("acl-pubsub-default", &["allchannels", "resetchannels"], "resetchannels").without_effect(ADMIN),
     int("acllog-max-len", -1, i64::MAX, "128").without_effect(ADMIN),
     word("enable-module-command", &["no", "yes", "local"], "no").fixed().without_effect(ADMIN),
@@ -80,13 +84,17 @@ const WITHOUT_EFFECT: &[Entry] = &[
     int("cluster-port", 0, i64::MAX, "0").fixed().without_effect(CLUSTER),
     word("cluster-preferred-endpoint-type", &["ip", "hostname", "unknown-endpoint"], "ip").without_effect(CLUSTER),
     yes_no("cluster-replica-no-failover", "no").alias("cluster-slave-no-failover").without_effect(CLUSTER),
-    int("cluster-replica-validity-factor", 0, i64::MAX, "10").alias("cluster-slave-validity-factor").without_effect(CLUSTER),
+    int("cluster-replica-validity-factor", 0, i64::MAX, "10")
+        .alias("cluster-slave-validity-factor")
+        .without_effect(CLUSTER),
     yes_no("cluster-require-full-coverage", "yes").without_effect(CLUSTER),
     int("cluster-slot-migration-log-max-len", -1, i64::MAX, "1000").without_effect(CLUSTER),
     yes_no("cluster-slot-stats-enabled", "no").without_effect(CLUSTER),
     int("slot-migration-max-failover-repl-bytes", 0, i64::MAX, "0").without_effect(CLUSTER),
     int("active-expire-effort", 0, i64::MAX, "1").without_effect(LATER),
-    int("commandlog-execution-slower-than", -1, i64::MAX, "10000").alias("slowlog-log-slower-than").without_effect(LATER),
+    int("commandlog-execution-slower-than", -1, i64::MAX, "10000")
+        .alias("slowlog-log-slower-than")
+        .without_effect(LATER),
     int("commandlog-large-reply-max-len", -1, i64::MAX, "128").without_effect(LATER),
     int("commandlog-large-request-max-len", -1, i64::MAX, "128").without_effect(LATER),
     int("commandlog-reply-larger-than", -1, i64::MAX, "1048576").without_effect(LATER),
@@ -209,7 +217,13 @@ const WITHOUT_EFFECT: &[Entry] = &[
     int("shutdown-timeout", 0, i64::MAX, "10").without_effect(SYSTEM),
     int("socket-mark-id", 0, i64::MAX, "0").fixed().without_effect(SYSTEM),
     yes_no("syslog-enabled", "no").fixed().without_effect(SYSTEM),
-    word("syslog-facility", &["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"], "local0").fixed().without_effect(SYSTEM),
+    word(
+        "syslog-facility",
+        &["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"],
+        "local0",
+    )
+    .fixed()
+    .without_effect(SYSTEM),
     text("syslog-ident", "carnelian").fixed().without_effect(SYSTEM),
     int("max-new-tls-connections-per-cycle", 0, i64::MAX, "1").without_effect(TLS),
     word("tls-auth-clients", &["no", "yes", "optional"], "yes").without_effect(TLS),
