@@ -1,0 +1,121 @@
+//! What clients may not do, and what becomes of those who do.
+
+use std::io::Read;
+use std::net::{TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
+
+use crate::harness::{Client, Server, pattern, request};
+
+#[test]
+fn max_clients() {
+    let server = Server::start(&["--maxclients", "3"]);
+    let mut clients: Vec<_> = (0..3).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        client.ask(&[b"GET", b"none"], b"$-1\r\n");
+    }
+    assert_eq!(server.connect().rest(), b"-ERR max number of clients reached\r\n");
+    clients.pop();
+    crate::harness::eventually("room for a client", || {
+        let mut client = server.connect();
+        client.send(b"GET none\r\n");
+        let mut first = [0];
+        client.0.read_exact(&mut first).unwrap();
+        first == *b"$"
+    });
+}
+
+#[test]
+fn silence() {
+    let server = Server::start(&["--timeout", "1"]);
+    let (mut silent, mut busy) = (server.connect(), server.connect());
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(3500) {
+        busy.ask(&[b"GET", b"none"], b"$-1\r\n");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    silent.0.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    assert_eq!(silent.rest(), b"");
+    busy.ask(&[b"GET", b"none"], b"$-1\r\n");
+}
+
+#[test]
+fn unread_replies_above_the_hard_limit() {
+    let server = Server::start(&["--client-output-buffer-limit", "normal", "1mb", "0", "0"]);
+    let value = pattern(400_000);
+    let mut client = server.connect();
+    client.ask(&[b"SET", b"k", &value], b"+OK\r\n");
+    client.send(&request(&[b"GET", b"k"]).repeat(1000));
+    // The replies in time may have come; not all of them.
+    assert!(client.rest().len() < 400_000_000);
+    server.expect_log("closed for overcoming of output buffer limits");
+    server.connect().ask(&[b"GET", b"none"], b"$-1\r\n");
+}
+
+#[test]
+fn unread_replies_above_the_soft_limit() {
+    let server = Server::start(&["--client-output-buffer-limit", "normal", "0", "100kb", "1"]);
+    let value = pattern(50 << 20);
+    let mut client = server.connect();
+    client.ask(&[b"SET", b"k", &value], b"+OK\r\n");
+    let start = Instant::now();
+    client.send(&request(&[b"GET", b"k"]));
+    server.expect_log("closed for overcoming of output buffer limits");
+    assert!(start.elapsed() > Duration::from_secs(1));
+    assert!(client.rest().len() < value.len());
+}
+
+#[test]
+fn long_requests() {
+    let server = Server::start(&["--client-query-buffer-limit", "1mb"]);
+    let mut client = server.connect();
+    client.send(b"*2\r\n$3\r\nGET\r\n$5000000\r\n");
+    let _ = std::io::Write::write_all(&mut client.0, &pattern(2_000_000));
+    assert_eq!(client.rest(), b"");
+    server.expect_log("reached max query buffer length");
+}
+
+/// An address of this machine that is not the loopback's, if it has one.
+fn own_address() -> Option<std::net::IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    // Sends nothing: only the route is looked up.
+    socket.connect("192.0.2.1:9").ok()?;
+    socket.local_addr().ok().map(|a| a.ip()).filter(|ip| !ip.is_loopback())
+}
+
+#[test]
+fn protected_mode() {
+    let Some(address) = own_address() else { return };
+    let connect = |server: &Server| {
+        let stream = TcpStream::connect((address, server.port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        Client(stream)
+    };
+    let server = Server::start(&[]);
+    let text = String::from_utf8(connect(&server).rest()).unwrap();
+    assert!(text.starts_with("-DENIED Redis is running in protected mode because") && text.ends_with("outside.\r\n"));
+    assert_eq!(text.len(), 1249 + 1);
+    server.connect().ask(&[b"GET", b"none"], b"$-1\r\n");
+    let open = Server::start(&["--protected-mode", "no"]);
+    connect(&open).ask(&[b"GET", b"none"], b"$-1\r\n");
+}
+
+#[test]
+fn no_descriptors_left() {
+    // The limit of files is 100 hard, which leaves room for 68 clients; then as many as there are files.
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -n 100; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_carnelian-server")]);
+    let port = crate::harness::free_port();
+    let mut child = command.args(["--port", &port.to_string(), "--maxclients", "68"]).spawn().unwrap();
+    crate::harness::eventually("the server", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let clients: Vec<_> = (0..200).filter_map(|_| TcpStream::connect(("127.0.0.1", port)).ok()).collect();
+    assert!(clients.len() > 100);
+    drop(clients);
+    crate::harness::eventually("room for a client", || {
+        let mut client = Client(TcpStream::connect(("127.0.0.1", port)).unwrap());
+        client.send(b"GET none\r\n");
+        let mut first = [0];
+        matches!(client.0.read(&mut first), Ok(1)) && first == *b"$"
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
