@@ -9,7 +9,7 @@ use crate::net::Shared;
 
 /// A handle to a running server: it can be asked about, and stopped, from any thread.
 #[derive(Clone)]
-pub struct Host {
+pub struct Handle {
     shared: Arc<Shared>,
     facts: Arc<Facts>,
 }
@@ -25,7 +25,7 @@ pub(crate) struct Facts {
     pub(crate) config_file: Option<PathBuf>,
 }
 
-impl Host {
+impl Handle {
     pub(crate) fn new(shared: Arc<Shared>, facts: Facts) -> Self {
         Self { shared, facts: Arc::new(facts) }
     }
@@ -74,8 +74,8 @@ impl Host {
     }
 }
 
-impl std::fmt::Debug for Host {
+impl std::fmt::Debug for Handle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Host").field("facts", &self.facts).finish_non_exhaustive()
+        f.debug_struct("Handle").field("facts", &self.facts).finish_non_exhaustive()
     }
 }

@@ -3,6 +3,8 @@
 //! A program that has an [`Engine`](carnelian::Engine) can open a port on it with [`serve`]; `carnelian-server` is such
 //! a program, made of redis.conf and a command line ([`cli`]).
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, reason = "tests"))]
+
 pub mod cli;
 pub mod directives;
 
@@ -12,5 +14,5 @@ mod net;
 mod process;
 mod server;
 
-pub use host::Host;
+pub use host::Handle;
 pub use server::{Config, Server, serve};

@@ -11,7 +11,7 @@ use carnelian::Engine;
 use mio::Poll;
 
 use crate::directives;
-use crate::host::{Facts, Host};
+use crate::host::{Facts, Handle};
 use crate::net::{EventLoop, Listener, Mailbox, Shared};
 
 /// Where a server listens, and with how many threads it serves.
@@ -136,7 +136,7 @@ fn unavailable(e: &io::Error) -> bool {
 /// A running server. Dropping it stops it.
 #[derive(Debug)]
 pub struct Server {
-    host: Host,
+    handle: Handle,
     threads: Vec<JoinHandle<io::Result<()>>>,
     places: Vec<String>,
 }
@@ -186,14 +186,14 @@ pub fn serve(engine: &Engine, config: &Config) -> io::Result<Server> {
         let own = if index == 0 { std::mem::take(&mut listeners) } else { Vec::new() };
         loops.push(EventLoop::new(poll, Arc::clone(&shared), index, messages, own)?);
     }
-    let mut server = Server { host: Host::new(shared, facts), threads: Vec::new(), places };
+    let mut server = Server { handle: Handle::new(shared, facts), threads: Vec::new(), places };
     for (index, mut event_loop) in loops.into_iter().enumerate() {
-        let host = server.host.clone();
+        let handle = server.handle.clone();
         // If one cannot be started, dropping the server stops the others.
         server.threads.push(std::thread::Builder::new().name(format!("io-{index}")).spawn(move || {
             let result = event_loop.run();
             // A loop that failed takes the others with it: a server that serves some of its clients helps nobody.
-            host.shutdown();
+            handle.shutdown();
             result
         })?);
     }
@@ -203,7 +203,7 @@ pub fn serve(engine: &Engine, config: &Config) -> io::Result<Server> {
 impl Server {
     /// The TCP addresses that it listens at.
     pub fn addresses(&self) -> &[SocketAddr] {
-        self.host.addresses()
+        self.handle.addresses()
     }
 
     /// All places where it listens, for people.
@@ -212,8 +212,8 @@ impl Server {
     }
 
     /// A handle for others.
-    pub fn host(&self) -> Host {
-        self.host.clone()
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
     }
 
     /// Waits until somebody stops it.
@@ -229,7 +229,7 @@ impl Server {
     /// # Errors
     /// If an I/O thread had failed.
     pub fn stop(mut self) -> io::Result<()> {
-        self.host.shutdown();
+        self.handle.shutdown();
         self.join()
     }
 
@@ -245,7 +245,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.host.shutdown();
+        self.handle.shutdown();
         let _ = self.join();
     }
 }

@@ -74,11 +74,6 @@ impl Session {
         Self { core, caller, parser: Parser::default(), batch: Batch::default() }
     }
 
-    /// What others may know of the session.
-    pub fn client(&self) -> &Arc<Client> {
-        &self.caller.client
-    }
-
     /// How long a request that has arrived in part will be at least, from its start, as far as it has announced.
     pub fn expected(&self) -> usize {
         self.parser.expected()
@@ -94,6 +89,11 @@ impl Session {
                 return (status, used);
             }
         }
+    }
+
+    /// The public side of the session.
+    pub fn client(&self) -> &Arc<Client> {
+        &self.caller.client
     }
 
     /// Runs up to [`AHEAD`] requests. Returns whether there may be more.

@@ -120,7 +120,7 @@ fn start(engine: &Engine, file: Option<&Path>) -> Result<(Server, Option<process
         // Redis goes on without, too.
         created.inspect_err(|e| tracing::warn!("Failed to write PID file {pid_path}: {e}")).ok()
     });
-    signals::stop_on_signals(server.host()).map_err(|e| format!("Cannot handle signals: {e}"))?;
+    signals::stop_on_signals(server.handle()).map_err(|e| format!("Cannot handle signals: {e}"))?;
     announce(&server, directives::value(config, "always-show-logo") == "yes");
     if matches!(&*config.get("supervised"), "systemd" | "auto") {
         process::notify("READY=1\nSTATUS=Ready to accept connections\n");
@@ -143,7 +143,7 @@ fn allow_clients(engine: &Engine) {
 
 fn announce(server: &Server, logo: bool) {
     let (version, pid) = (env!("CARGO_PKG_VERSION"), std::process::id());
-    let threads = server.host().io_threads();
+    let threads = server.handle().io_threads();
     if logo {
         tracing::info!("\n\n    /\\\n   /__\\   Carnelian {version}\n   \\  /   PID: {pid}\n    \\/\n");
     }

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 
-use crate::host::Host;
+use crate::host::Handle;
 
 /// Takes the signals over.
-pub(crate) fn stop_on_signals(host: Host) -> io::Result<()> {
+pub(crate) fn stop_on_signals(handle: Handle) -> io::Result<()> {
     let (mut reader, writer) = UnixStream::pair()?;
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
@@ -30,7 +30,7 @@ pub(crate) fn stop_on_signals(host: Host) -> io::Result<()> {
         if matches!(reader.read(&mut [0]), Ok(1)) {
             let name = if interrupted.load(Relaxed) { "SIGINT" } else { "SIGTERM" };
             tracing::info!("Received {name} scheduling shutdown...");
-            host.shutdown();
+            handle.shutdown();
         }
     })?;
     Ok(())

@@ -6,10 +6,8 @@
 pub mod output_limits;
 mod table;
 
-use std::collections::HashSet;
-
+use carnelian::Options;
 use carnelian::config::{Config, Directive};
-use carnelian::{Engine, Options};
 
 pub use table::TABLE;
 
@@ -47,21 +45,8 @@ pub struct Entry {
 }
 
 /// Adds the server's directives to an engine that is about to be opened, so that `CONFIG` knows them.
-///
-/// Whatever the engine declares itself stays the engine's.
 pub fn register(options: Options) -> Options {
-    additional().into_iter().fold(options, |options, entry| options.directive(entry.directive))
-}
-
-/// The directives that the engine has not declared itself.
-pub fn additional() -> Vec<&'static Entry> {
-    let engine: HashSet<&str> = engine_names();
-    TABLE.iter().copied().flatten().filter(|e| !engine.contains(e.directive.name)).collect()
-}
-
-fn engine_names() -> HashSet<&'static str> {
-    let plain = Engine::open(Options::new().databases(1).stripes(2));
-    plain.map_or_else(|_| HashSet::new(), |e| e.core().config.directives().iter().map(|d| d.name).collect())
+    TABLE.iter().copied().flatten().fold(options, |options, entry| options.directive(entry.directive))
 }
 
 /// The server's entry for a directive, by its canonical name.

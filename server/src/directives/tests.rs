@@ -1,13 +1,18 @@
+use std::collections::HashSet;
+
+use carnelian::Engine;
+
 use super::*;
 
 #[test]
 fn names_are_unique_and_defaults_are_values() {
+    let engine = Engine::open(register(Options::new())).unwrap();
     let mut seen = HashSet::new();
-    for entry in TABLE.iter().copied().flatten() {
-        let Directive { name, alias, default, .. } = entry.directive;
+    for directive in engine.core().config.directives() {
+        let Directive { name, alias, default, .. } = *directive;
         assert!(seen.insert(name), "{name} twice");
         assert!(alias.is_empty() || seen.insert(alias), "{alias} twice");
-        assert_eq!(entry.directive.parse(default).as_deref(), Ok(default), "{name}");
+        assert_eq!(directive.parse(default).as_deref(), Ok(default), "{name}");
     }
 }
 
@@ -20,7 +25,7 @@ fn the_table_is_documented() {
     );
     let mut section = |title: &str, wanted: fn(&Effect) -> bool| {
         text.push_str(&format!("\n## {title}\n\n| directive | default | |\n|---|---|---|\n"));
-        for entry in additional().into_iter().filter(|e| wanted(&e.effect)) {
+        for entry in TABLE.iter().copied().flatten().filter(|e| wanted(&e.effect)) {
             let Directive { name, alias, default, mutable, .. } = entry.directive;
             let also = if alias.is_empty() { String::new() } else { format!(", `{alias}`") };
             let note = match entry.effect {

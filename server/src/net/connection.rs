@@ -2,7 +2,6 @@
 
 use std::io::{ErrorKind, IoSlice};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use carnelian::command::{Client, Core, Output};
@@ -174,7 +173,6 @@ impl Connection {
                 Err(e) if e.kind() == ErrorKind::Interrupted => continue,
                 Err(_) => return Turn::Over,
             };
-            add(&self.client.total_in, n);
             let turn = match long {
                 true if n < missing => Turn::Wait,
                 true => self.run_input(limits, output),
@@ -250,7 +248,6 @@ impl Connection {
 
     /// Sends as much as the socket takes. Returns whether the connection is over.
     fn flush(&mut self, output: &mut Output, before: usize) -> bool {
-        let mut sent = 0;
         let over = loop {
             if output.is_empty() {
                 output.shrink();
@@ -261,16 +258,12 @@ impl Connection {
             drop(slices);
             match written {
                 Ok(0) => break true,
-                Ok(n) => {
-                    sent += n;
-                    output.consume(n);
-                }
+                Ok(n) => output.consume(n),
                 Err(e) if e.kind() == ErrorKind::WouldBlock => break false,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(_) => break true,
             }
         };
-        add(&self.client.total_out, sent);
         if before > 0 || !output.is_empty() {
             self.client.output_bytes.store(output.len(), Relaxed);
         }
@@ -342,10 +335,4 @@ impl Connection {
             self.output.as_ref().map_or(0, |o| o.len()),
         )
     }
-}
-
-/// Adds to a figure that only its own thread writes.
-#[inline]
-fn add(figure: &AtomicU64, n: usize) {
-    figure.store(figure.load(Relaxed) + n as u64, Relaxed);
 }

@@ -23,7 +23,10 @@ fn a_file_with_an_include() {
     let (main, log) = (directory.file("main.conf"), directory.file("their.log"));
     std::fs::write(directory.file("10-a.inc"), "timeout 300\nmaxclients 1 # no comment\n").unwrap();
     let text = refusal_of_file(&directory, "include INC/*.inc\n");
-    assert!(text.contains("10-a.inc', at line 2\n>>> 'maxclients 1 # no comment'\nwrong number of arguments"), "{text}");
+    assert!(
+        text.contains("10-a.inc', at line 2\n>>> 'maxclients 1 # no comment'\nwrong number of arguments"),
+        "{text}"
+    );
     std::fs::write(directory.file("10-a.inc"), "# a comment\ntimeout 300\nmaxclients 1\n").unwrap();
     let include = directory.file("*.inc");
     std::fs::write(&main, format!("include {}\nlogfile /nonexistent/log\nsave 1 1\n", include.display())).unwrap();
@@ -51,13 +54,18 @@ fn errors() {
     let directory = Directory::new();
     let text = refusal_of_file(&directory, "\nport 7433\nfoo bar\n");
     assert!(text.starts_with("\n*** FATAL CONFIG FILE ERROR (Carnelian "), "{text}");
-    assert!(text.ends_with("bad.conf', at line 3\n>>> 'foo bar'\nBad directive or wrong number of arguments\n"), "{text}");
+    assert!(
+        text.ends_with("bad.conf', at line 3\n>>> 'foo bar'\nBad directive or wrong number of arguments\n"),
+        "{text}"
+    );
     let text = refusal(&["--port", "abc"]);
     assert!(text.ends_with(">>> 'port \"abc\"'\nargument couldn't be parsed into an integer\n"), "{text}");
     let text = refusal(&["/nonexistent.conf"]);
     assert_eq!(text, "Fatal error, can't open config file '/nonexistent.conf': No such file or directory\n");
     assert!(refusal(&["--port", "0"]).contains("Configured to not listen anywhere"));
-    assert!(refusal(&["--bind", "192.0.2.77"]).contains("Could not create server TCP listening socket 192.0.2.77:6379"));
+    assert!(
+        refusal(&["--bind", "192.0.2.77"]).contains("Could not create server TCP listening socket 192.0.2.77:6379")
+    );
     assert!(refusal(&["--replicaof", "h", "1"]).contains("would do harm"));
     assert!(refusal(&["--dir", "/nonexistent"]).contains("Can't chdir to '/nonexistent'"));
 }

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A directory of its own, which goes with this.
-pub struct Directory(pub PathBuf);
+pub(crate) struct Directory(pub(crate) PathBuf);
 
 impl Directory {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static LAST: AtomicU32 = AtomicU32::new(0);
         let name = format!("carnelian-test-{}-{}", std::process::id(), LAST.fetch_add(1, Relaxed));
         let path = std::env::temp_dir().join(name);
@@ -21,7 +21,7 @@ impl Directory {
         Self(path)
     }
 
-    pub fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 }
@@ -33,27 +33,27 @@ impl Drop for Directory {
 }
 
 /// A running server, which is killed when this goes.
-pub struct Server {
-    pub child: Child,
-    pub port: u16,
+pub(crate) struct Server {
+    pub(crate) child: Child,
+    pub(crate) port: u16,
     directory: Directory,
 }
 
-pub fn binary() -> Command {
+pub(crate) fn binary() -> Command {
     Command::new(env!("CARGO_BIN_EXE_carnelian-server"))
 }
 
 /// Runs the server to its end, which has to come by itself.
-pub fn run(options: &[&str]) -> Output {
+pub(crate) fn run(options: &[&str]) -> Output {
     binary().args(options).stdin(Stdio::null()).output().unwrap()
 }
 
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl Server {
-    pub fn start(options: &[&str]) -> Self {
+    pub(crate) fn start(options: &[&str]) -> Self {
         // Somebody may take the port before the server does.
         for _ in 0..5 {
             if let Some(server) = Self::try_start(options) {
@@ -82,39 +82,39 @@ impl Server {
         Some(Self { child, port, directory })
     }
 
-    pub fn connect(&self) -> Client<TcpStream> {
+    pub(crate) fn connect(&self) -> Client<TcpStream> {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         Client(stream)
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.directory.file("log")).unwrap()
     }
 
     /// Waits until the log says something.
-    pub fn expect_log(&self, text: &str) {
+    pub(crate) fn expect_log(&self, text: &str) {
         eventually(text, || self.log().contains(text));
     }
 
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         assert!(Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap().success());
     }
 
-    pub fn exit_code(&mut self) -> Option<i32> {
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
         eventually("the end of the server", || self.child.try_wait().unwrap().is_some());
         self.child.wait().unwrap().code()
     }
 
     /// Resident memory in bytes.
-    pub fn rss(&self) -> usize {
+    pub(crate) fn rss(&self) -> usize {
         let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).unwrap();
         statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
     }
 
     /// Processor time used so far, in clock ticks of 10 ms.
-    pub fn ticks(&self) -> u64 {
+    pub(crate) fn ticks(&self) -> u64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
         let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
@@ -128,7 +128,7 @@ impl Drop for Server {
     }
 }
 
-pub fn eventually(what: &str, mut is: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut is: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is() {
         assert!(Instant::now() < deadline, "{what}: does not happen");
@@ -137,7 +137,7 @@ pub fn eventually(what: &str, mut is: impl FnMut() -> bool) {
 }
 
 /// A request as clients send it.
-pub fn request(words: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn request(words: &[&[u8]]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
     for word in words {
         bytes.extend(format!("${}\r\n", word.len()).bytes());
@@ -148,23 +148,23 @@ pub fn request(words: &[&[u8]]) -> Vec<u8> {
 }
 
 /// A string as servers send it.
-pub fn bulk(value: &[u8]) -> Vec<u8> {
+pub(crate) fn bulk(value: &[u8]) -> Vec<u8> {
     [format!("${}\r\n", value.len()).as_bytes(), value, b"\r\n"].concat()
 }
 
 /// Bytes that differ from place to place.
-pub fn pattern(len: usize) -> Vec<u8> {
+pub(crate) fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i * 31 + i / 251) as u8).collect()
 }
 
-pub struct Client<S>(pub S);
+pub(crate) struct Client<S>(pub(crate) S);
 
 impl<S: Read + Write> Client<S> {
-    pub fn send(&mut self, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.0.write_all(bytes).unwrap();
     }
 
-    pub fn expect(&mut self, bytes: &[u8]) {
+    pub(crate) fn expect(&mut self, bytes: &[u8]) {
         let mut got = vec![0; bytes.len()];
         self.0.read_exact(&mut got).unwrap();
         if got != bytes {
@@ -173,13 +173,13 @@ impl<S: Read + Write> Client<S> {
         }
     }
 
-    pub fn ask(&mut self, words: &[&[u8]], reply: &[u8]) {
+    pub(crate) fn ask(&mut self, words: &[&[u8]], reply: &[u8]) {
         self.send(&request(words));
         self.expect(reply);
     }
 
     /// All that still comes before the server closes.
-    pub fn rest(&mut self) -> Vec<u8> {
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         match self.0.read_to_end(&mut rest) {
             Ok(_) => {}
@@ -190,7 +190,7 @@ impl<S: Read + Write> Client<S> {
     }
 }
 
-pub fn unix_client(path: &Path) -> Client<std::os::unix::net::UnixStream> {
+pub(crate) fn unix_client(path: &Path) -> Client<std::os::unix::net::UnixStream> {
     let stream = std::os::unix::net::UnixStream::connect(path).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     Client(stream)
