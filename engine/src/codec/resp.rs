@@ -68,6 +68,11 @@ impl Parser {
         parsed
     }
 
+    /// How long the half-read request will be at least, from its start, as far as it has announced.
+    pub fn expected(&self) -> usize {
+        self.bulk.map_or(0, |len| self.at + len + 2)
+    }
+
     fn parse_multibulk(&mut self, bytes: &[u8], limits: Limits, args: &mut Vec<Range<usize>>) -> Parsed {
         let mut missing = match self.missing {
             Some(missing) => missing,

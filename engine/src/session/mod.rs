@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::codec::resp::{self, Limits, Parsed, Parser};
 use crate::command::dispatch::{self, BatchKeys, Outcome};
-use crate::command::{Args, Caller, Command, Core, Origin, Output, Reply, ReplyMode, Streak};
+use crate::command::{Args, Caller, Client, Command, Core, Origin, Output, Reply, ReplyMode, Streak};
 use crate::error::Error;
 use crate::sync::atomic::Ordering::Relaxed;
 
@@ -74,6 +74,11 @@ impl Session {
         Self { core, caller, parser: Parser::default(), batch: Batch::default() }
     }
 
+    /// How long a request that has arrived in part will be at least, from its start, as far as it has announced.
+    pub fn expected(&self) -> usize {
+        self.parser.expected()
+    }
+
     /// Runs the requests at the front of `input` and writes their replies. Returns how many bytes of `input` are done
     /// with; the caller keeps the rest, a request that has not arrived whole, and feeds it again with more behind it.
     pub fn feed(&mut self, input: &[u8], output: &mut Output) -> (Status, usize) {
@@ -84,6 +89,11 @@ impl Session {
                 return (status, used);
             }
         }
+    }
+
+    /// The public side of the session.
+    pub fn client(&self) -> &Arc<Client> {
+        &self.caller.client
     }
 
     /// Runs up to [`AHEAD`] requests. Returns whether there may be more.
