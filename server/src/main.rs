@@ -1,9 +1,8 @@
 //! `carnelian-server`: see the library of the same name.
 
-use std::process::ExitCode;
+mod allocator;
 
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
     carnelian_server::cli::main()
