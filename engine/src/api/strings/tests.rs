@@ -137,7 +137,7 @@ fn check(steps: &[Step]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn behaves_like_the_model_and_replays(steps in prop::collection::vec(step(), 1..40)) {
