@@ -1,4 +1,5 @@
 //! Random operations against a plain model, and their effects replayed into another engine.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails has to say so")]
 
 mod model;
 
