@@ -187,8 +187,8 @@ pub(super) fn reply_string(reply: &mut Reply<'_>, string: Option<StringRef<'_>>)
     }
 }
 
-fn reply_old(reply: &mut Reply<'_>, string: Option<OldString>) {
-    reply_string(reply, string.as_ref().map(OldString::borrow));
+fn reply_old(reply: &mut Reply<'_>, string: Option<&OldString>) {
+    reply_string(reply, string.map(OldString::borrow));
 }
 
 fn append(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
@@ -234,7 +234,7 @@ fn get(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()
 }
 
 fn getdel(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    reply_old(reply, string::get_del(view, &args.key(1))?);
+    reply_old(reply, string::get_del(view, &args.key(1))?.as_ref());
     Ok(())
 }
 
@@ -248,15 +248,15 @@ fn getex(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<
     let options = options::get(args.from(2))?;
     // A missing key is answered and another type refused before the number is read.
     if string::peek(view, &key)?.is_none() {
-        reply_old(reply, string::get_ex(view, &key, Default::default())?);
+        reply_old(reply, string::get_ex(view, &key, Default::default())?.as_ref());
         return Ok(());
     }
-    reply_old(reply, string::get_ex(view, &key, options.get_expiry()?)?);
+    reply_old(reply, string::get_ex(view, &key, options.get_expiry()?)?.as_ref());
     Ok(())
 }
 
 fn getset(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    reply_old(reply, string::get_set(view, &args.key(1), args.get(2))?);
+    reply_old(reply, string::get_set(view, &args.key(1), args.get(2))?.as_ref());
     Ok(())
 }
 
@@ -286,7 +286,7 @@ fn set(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()
     let options = options::set(args.from(3))?;
     let how = options.set_options()?;
     if options.get {
-        reply_old(reply, string::set_and_get(view, &key, value, &how)?);
+        reply_old(reply, string::set_and_get(view, &key, value, &how)?.as_ref());
     } else if string::set_with(view, &key, value, &how)? {
         reply.ok();
     } else {

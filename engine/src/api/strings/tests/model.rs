@@ -406,7 +406,7 @@ impl Model {
         let Step::IncrByFloat(key, _) = step else { return true };
         let text = self.bytes(key);
         let number = String::from_utf8_lossy(&text).parse::<f64>();
-        number.is_err() || number.is_ok_and(|n| n.abs() < 1e15 && (n * 2.0).fract() == 0.0)
+        number.is_err() || text.len() < 18 && number.is_ok_and(|n| n.abs() < 1e12 && (n * 2.0).fract() == 0.0)
     }
 
     fn incr_by_halves(&mut self, key: &[u8], by: i32) -> Got {
