@@ -444,7 +444,10 @@ impl<'k> View<'k> {
     }
 
     fn finish(&mut self) {
-        debug_assert_eq!(self.changed, self.changes > 0, "a change without an effect, or an effect without a change");
+        debug_assert!(
+            self.changed == (self.changes > 0) || std::thread::panicking(),
+            "a change without an effect, or an effect without a change"
+        );
         let first = match &self.held {
             Held::One(stripe, _) => *stripe,
             Held::Some(guards) => guards.first().map_or(0, |g| g.0),
