@@ -6,6 +6,8 @@ pub use shuttle::sync::atomic;
 pub use std::sync::atomic;
 
 pub use crossbeam_utils::CachePadded;
+/// An atomic that lies in memory just as a `u32` does, which those of a model checker do not.
+pub use std::sync::atomic::AtomicU32 as PlainAtomicU32;
 
 #[cfg(not(shuttle))]
 mod imp {

@@ -21,6 +21,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use crate::clock::Millis;
+use crate::sync::PlainAtomicU32;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::table::{KeyHasher, Pointer, prefetch};
 use crate::value::{INLINE_MAX, Value, size_class};
@@ -275,10 +276,10 @@ pub struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     /// Clock and tag in one atomic word, as readers write the clock.
-    fn meta(self) -> &'a crate::sync::atomic::AtomicU32 {
+    fn meta(self) -> &'a PlainAtomicU32 {
         // SAFETY: the entry is alive for 'a, its first four bytes are aligned and only ever used atomically while
         // it is shared.
-        unsafe { self.at.0.cast::<crate::sync::atomic::AtomicU32>().as_ref() }
+        unsafe { self.at.0.cast::<PlainAtomicU32>().as_ref() }
     }
 
     #[inline]

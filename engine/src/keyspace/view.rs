@@ -5,7 +5,7 @@
 //! counted, logged and announced. A thread that holds a view of a keyspace cannot open a second one: that is an
 //! error, not a deadlock.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use smallvec::SmallVec;
 
@@ -48,8 +48,10 @@ enum Held<'k> {
 }
 
 per_thread! {
-    /// The keyspace in which this thread holds a view, by address; 0 for none.
-    static ENTERED: Cell<usize> = const { Cell::new(0) };
+    /// The keyspace in which this thread holds a view, by address (0 for none), and how many others there are.
+    static ENTERED: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+    /// The others: a thread may hold views of several keyspaces, one of each.
+    static ALSO_ENTERED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Some stripes of a keyspace, held for reading or for writing, and one database chosen.
@@ -67,7 +69,6 @@ pub struct View<'k> {
     misses: Cell<u64>,
     effects: Vec<Effect>,
     events: Vec<(u32, Event, Vec<u8>)>,
-    entered_before: usize,
     position: LogPosition,
 }
 
@@ -78,9 +79,9 @@ impl<'k> View<'k> {
     /// [`Error::REENTERED`] from within a view of the same keyspace; so for the other constructors.
     #[inline]
     pub fn one(space: &'k Keyspace, db: u32, now: Millis, access: Access, hash: u64) -> Result<Self> {
-        let entered_before = enter(space)?;
+        enter(space)?;
         let stripe = space.stripe_of(hash);
-        Ok(Self::with(space, db, now, Held::One(stripe, lock(space, stripe, access)), entered_before))
+        Ok(Self::with(space, db, now, Held::One(stripe, lock(space, stripe, access))))
     }
 
     /// A view of the stripes of some keys.
@@ -94,19 +95,19 @@ impl<'k> View<'k> {
         let mut stripes: SmallVec<[usize; 16]> = hashes.map(|h| space.stripe_of(h)).collect();
         stripes.sort_unstable();
         stripes.dedup();
-        let entered_before = enter(space)?;
+        enter(space)?;
         let held = stripes.into_iter().map(|s| (s, lock(space, s, access))).collect();
-        Ok(Self::with(space, db, now, Held::Some(held), entered_before))
+        Ok(Self::with(space, db, now, Held::Some(held)))
     }
 
     /// A view of everything.
     pub fn all(space: &'k Keyspace, db: u32, now: Millis, access: Access) -> Result<Self> {
-        let entered_before = enter(space)?;
+        enter(space)?;
         let held = (0..space.stripes()).map(|s| lock(space, s, access)).collect();
-        Ok(Self::with(space, db, now, Held::All(held), entered_before))
+        Ok(Self::with(space, db, now, Held::All(held)))
     }
 
-    fn with(space: &'k Keyspace, db: u32, now: Millis, held: Held<'k>, entered_before: usize) -> Self {
+    fn with(space: &'k Keyspace, db: u32, now: Millis, held: Held<'k>) -> Self {
         Self {
             space,
             held,
@@ -121,7 +122,6 @@ impl<'k> View<'k> {
             misses: Cell::new(0),
             effects: Vec::new(),
             events: Vec::new(),
-            entered_before,
             position: 0,
         }
     }
@@ -390,11 +390,12 @@ impl<'k> View<'k> {
 
     /// Empties a database; the view holds everything. Returns how many keys there were.
     pub fn flush(&mut self, db: u32, background: bool) -> usize {
-        let taken: Vec<KeyTable> = self.stripes_mut().filter_map(|s| s.take(db)).collect();
-        let keys = taken.iter().map(KeyTable::len).sum();
-        if keys > 0 {
-            self.changed = true;
+        let keys = self.stripes().filter_map(|(_, s)| s.table(db)).map(KeyTable::len).sum();
+        if keys == 0 {
+            return 0;
         }
+        self.changed = true;
+        let taken: Vec<KeyTable> = self.stripes_mut().filter_map(|s| s.take(db)).collect();
         if background {
             self.space.reclaimer.send(Box::new(taken));
         }
@@ -445,7 +446,10 @@ impl<'k> View<'k> {
     }
 
     fn finish(&mut self) {
-        debug_assert_eq!(self.changed, self.changes > 0, "a change without an effect, or an effect without a change");
+        debug_assert!(
+            self.changed == (self.changes > 0) || std::thread::panicking(),
+            "a change without an effect, or an effect without a change"
+        );
         let first = match &self.held {
             Held::One(stripe, _) => *stripe,
             Held::Some(guards) => guards.first().map_or(0, |g| g.0),
@@ -486,19 +490,51 @@ impl<'k> View<'k> {
 impl Drop for View<'_> {
     fn drop(&mut self) {
         self.finish();
-        ENTERED.with(|e| e.set(self.entered_before));
+        leave(self.space);
     }
 }
 
 #[inline]
-fn enter(space: &Keyspace) -> Result<usize> {
+fn enter(space: &Keyspace) -> Result<()> {
     let here = std::ptr::from_ref(space).addr();
-    let before = ENTERED.with(|e| e.get());
-    if before == here {
+    if ENTERED.with(|e| e.get()) != (0, 0) {
+        return enter_also(here);
+    }
+    ENTERED.with(|e| e.set((here, 0)));
+    Ok(())
+}
+
+#[cold]
+fn enter_also(here: usize) -> Result<()> {
+    let (first, others) = ENTERED.with(|e| e.get());
+    if first == here || ALSO_ENTERED.with(|also| also.borrow().contains(&here)) {
         return Err(Error::REENTERED);
     }
-    ENTERED.with(|e| e.set(here));
-    Ok(before)
+    ENTERED.with(|e| e.set((first, others + 1)));
+    ALSO_ENTERED.with(|also| also.borrow_mut().push(here));
+    Ok(())
+}
+
+#[inline]
+fn leave(space: &Keyspace) {
+    match ENTERED.with(|e| e.get()) {
+        (_, 0) => ENTERED.with(|e| e.set((0, 0))),
+        (first, others) => leave_one(std::ptr::from_ref(space).addr(), first, others - 1),
+    }
+}
+
+/// Views may end in any order.
+#[cold]
+fn leave_one(here: usize, first: usize, others: usize) {
+    let first = ALSO_ENTERED.with(|also| {
+        let mut also = also.borrow_mut();
+        if first == here {
+            return also.pop().unwrap_or(0);
+        }
+        also.retain(|&other| other != here);
+        first
+    });
+    ENTERED.with(|e| e.set((first, others)));
 }
 
 fn lock(space: &Keyspace, stripe: usize, access: Access) -> Guard<'_> {
