@@ -115,7 +115,13 @@ fn replay(effects: &[Effect]) -> Engine {
                     let is_db = name == "MOVE" && i == 2 || argv[i - 1] == b"DB" && i == 4;
                     if is_db {
                         let db = number(i);
-                        let swapped = if db == 0 { effect.db } else if db == effect.db { 0 } else { db };
+                        let swapped = if db == 0 {
+                            effect.db
+                        } else if db == effect.db {
+                            0
+                        } else {
+                            db
+                        };
                         argv[i] = swapped.to_string().into_bytes();
                     }
                 }

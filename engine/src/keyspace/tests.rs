@@ -1,4 +1,5 @@
 //! Tests of entries, stripes and views.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 #[cfg(not(shuttle))]
 mod entry;

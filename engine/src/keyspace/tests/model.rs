@@ -91,7 +91,8 @@ impl Model {
                 let (name, deadline) = (name(key), deadline.map(|d| now + d));
                 let value = if int { bytes.to_string().into_bytes() } else { vec![b'a' + key; bytes] };
                 self.all(db, |view| {
-                    let new = if int { NewValue::Int(bytes as i64) } else { NewValue::Bytes { bytes: &value, raw: false } };
+                    let new =
+                        if int { NewValue::Int(bytes as i64) } else { NewValue::Bytes { bytes: &value, raw: false } };
                     view.put(&view.key(&name), new, deadline);
                     true
                 });
@@ -135,7 +136,15 @@ impl Model {
                     view.swap(a, b);
                     true
                 });
-                let other = |db| if db == a { b } else if db == b { a } else { db };
+                let other = |db| {
+                    if db == a {
+                        b
+                    } else if db == b {
+                        a
+                    } else {
+                        db
+                    }
+                };
                 self.map = std::mem::take(&mut self.map).into_iter().map(|((db, k), v)| ((other(db), k), v)).collect();
             }
             Op::Wait { millis } => self.clock.advance(Duration::from_millis(millis)),

@@ -140,10 +140,10 @@ fn draw(walk: &Walk<'_, '_>, start: u64, size: usize) -> Result<Option<Vec<u8>>>
         None => start.wrapping_neg(),
     };
     // At most 2^14 keys could share the narrowest window, which a scan cannot cut; stripes are never that full.
-    let windows = (size / 4).max(1).next_power_of_two().min(1 << 40) as u64;
-    let width = width / windows;
+    let windows = (size / 4).max(1).next_power_of_two().min(1 << 40);
+    let width = width / windows as u64;
     for _ in 0..4096 {
-        let first = start + width * (u128::from(random()) * u128::from(windows) >> 64) as u64;
+        let first = start + width * below(windows) as u64;
         let places = if windows == 1 { size.max(1) } else { WINDOW_MAX };
         let mut place = below(places);
         let mut drawn = None;
