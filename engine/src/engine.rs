@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use crate::api::Db;
 use crate::clock::Clock;
-use crate::command::{self, Clients, Core, Origin, Registry, Spec};
+use crate::command::{self, Core, Host, Origin, Registry, Spec, Value};
 use crate::config::{Config, Directive};
+use crate::directives;
 use crate::error::{Error, Result};
 use crate::keyspace::Keyspace;
-use crate::session::Session;
+use crate::session::{self, Connection, Session};
 use crate::table::KeyHasher;
 
 /// An engine. Clones share it.
@@ -26,6 +27,8 @@ pub struct Options {
     seed: Option<u64>,
     commands: Vec<Spec>,
     directives: Vec<Directive>,
+    config: Vec<(String, String)>,
+    host: Option<Arc<dyn Host>>,
 }
 
 impl Options {
@@ -76,6 +79,28 @@ impl Options {
         self.directives.push(directive);
         self
     }
+
+    /// Sets a directive, by its name in redis.conf; also one that cannot be changed later.
+    ///
+    /// ```
+    /// use carnelian::{Engine, Options};
+    /// let engine = Engine::open(Options::new().config("maxmemory", "100mb"))?;
+    /// assert_eq!(engine.core().config.get("maxmemory"), "104857600");
+    /// assert!(Engine::open(Options::new().config("maxmemory", "much")).is_err());
+    /// # Ok::<(), carnelian::Error>(())
+    /// ```
+    #[must_use]
+    pub fn config(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.config.push((name.into(), value.into()));
+        self
+    }
+
+    /// What the program around the engine offers to commands such as `SHUTDOWN` and `INFO`.
+    #[must_use]
+    pub fn host(mut self, host: Arc<dyn Host>) -> Self {
+        self.host = Some(host);
+        self
+    }
 }
 
 impl Engine {
@@ -84,16 +109,24 @@ impl Engine {
     /// # Errors
     /// If an option cannot be met.
     pub fn open(options: Options) -> Result<Self> {
-        let stripes = options
-            .stripes
-            .unwrap_or_else(|| std::thread::available_parallelism().map_or(16, |n| n.get() * 4).max(16));
+        let config = Config::new(directives::ENGINE.iter().chain(&options.directives));
+        if let Some(databases) = options.databases {
+            config.preset("databases", &databases.to_string())?;
+        }
+        for (name, value) in &options.config {
+            config.preset(name, value)?;
+        }
+        let stripes =
+            options.stripes.unwrap_or_else(|| std::thread::available_parallelism().map_or(16, |n| n.get() * 4).max(16));
         let hasher = options.seed.map_or_else(KeyHasher::random, KeyHasher::seeded);
-        let core = Core {
-            keyspace: Keyspace::new(options.databases.unwrap_or(16), stripes, hasher, options.clock),
-            registry: Registry::new(command::ENGINE.iter().copied().flatten().chain(&options.commands)),
-            config: Config::new(options.directives.iter()),
-            clients: Clients::default(),
-        };
+        let databases = u32::try_from(config.int("databases")).unwrap_or(16);
+        let keyspace = Keyspace::new(databases, stripes, hasher, options.clock);
+        let registry = Registry::new(command::ENGINE.iter().copied().flatten().chain(&options.commands));
+        let core = Core::new(keyspace, registry, config);
+        core.config.apply_all(&core)?;
+        if let Some(host) = options.host {
+            core.set_host(host);
+        }
         Ok(Self { core: Arc::new(core) })
     }
 
@@ -112,6 +145,30 @@ impl Engine {
     /// What all sessions share.
     pub fn core(&self) -> &Arc<Core> {
         &self.core
+    }
+
+    /// Runs any command, in database 0, and returns its reply. What it changes of its caller (`SELECT`,
+    /// `CLIENT SETNAME`, ...) is forgotten at once; see [`connect`](Self::connect).
+    ///
+    /// ```
+    /// use carnelian::command::Value;
+    /// use carnelian::{Engine, Options};
+    /// let engine = Engine::open(Options::new())?;
+    /// engine.execute(&["SET", "greeting", "hello"])?;
+    /// assert_eq!(engine.execute(&["GET", "greeting"])?, Value::Bulk(b"hello".to_vec()));
+    /// assert_eq!(engine.execute(&["GET"]).unwrap_err().code(), "ERR");
+    /// # Ok::<(), carnelian::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The command's own.
+    pub fn execute(&self, argv: &[impl AsRef<[u8]>]) -> Result<Value> {
+        session::execute_once(&self.core, argv)
+    }
+
+    /// A caller that keeps its state from one command to the next.
+    pub fn connect(&self) -> Connection {
+        Connection::new(self.core.clone())
     }
 
     /// A new session, for bytes in RESP. `wake` makes the thread that owns it look at its client's flags.

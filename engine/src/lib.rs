@@ -5,12 +5,14 @@ pub mod clock;
 pub mod codec;
 pub mod command;
 pub mod config;
+mod directives;
 pub mod engine;
 pub mod error;
 pub mod keyspace;
 pub mod operation;
 pub mod session;
 mod sync;
+pub mod sys;
 pub mod table;
 pub mod value;
 

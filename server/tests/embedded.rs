@@ -104,7 +104,6 @@ fn buffers_are_counted_and_given_back() {
     let mut client = connect(&server);
     client.write_all(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000000\r\n").unwrap();
     client.write_all(&[b'x'; 900_000]).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(10);
     eventually(|| other() >= 900_000);
     assert!(engine.core().clients.list()[0].input_bytes.load(std::sync::atomic::Ordering::Relaxed) >= 900_000);
     client.write_all(&[b'x'; 100_000]).unwrap();

@@ -28,9 +28,20 @@ pub fn glob_match(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
             continue;
         }
         let Some((after_star, [_, later @ ..])) = retry else { return false };
+        let Some(next) = next_start(after_star, later, nocase) else { return false };
         pattern = after_star;
-        text = later;
-        retry = Some((after_star, later));
+        text = next;
+        retry = Some((after_star, next));
+    }
+}
+
+/// Skips what cannot begin a match of a pattern that begins with a plain byte, which is most of them.
+#[inline]
+fn next_start<'a>(pattern: &[u8], text: &'a [u8], nocase: bool) -> Option<&'a [u8]> {
+    match pattern {
+        [b'?' | b'[' | b'\\', ..] => Some(text),
+        [first, ..] if !nocase => text.get(text.iter().position(|byte| byte == first)?..),
+        _ => Some(text),
     }
 }
 

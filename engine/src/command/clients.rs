@@ -57,8 +57,8 @@ pub struct Client {
     pub total_out: AtomicU64,
     /// Commands run, ever.
     pub total_commands: AtomicU64,
-    /// The last command, by full name.
-    pub last_command: Mutex<String>,
+    /// The last command, by its number in the registry; see [`Registry::by_number`](super::Registry::by_number).
+    pub last_command: AtomicU32,
     /// What it calls itself.
     pub names: Mutex<Names>,
     /// Set by somebody who wants it gone; its thread ends it when woken.
@@ -72,6 +72,10 @@ impl Client {
     pub const NO_EVICT: u32 = 1;
     /// `CLIENT NO-TOUCH on`.
     pub const NO_TOUCH: u32 = 2;
+    /// `CLIENT CAPA redirect`.
+    pub const CAPA_REDIRECT: u32 = 4;
+    /// What [`last_command`](Self::last_command) is as long as there was none.
+    pub const NO_COMMAND: u32 = u32::MAX;
 
     /// Ends the client, from any thread. Its own thread does it when it next looks.
     pub fn kill(&self) {
@@ -81,9 +85,70 @@ impl Client {
         }
     }
 
+    /// Whether somebody wants it gone.
+    #[inline]
+    pub fn is_killed(&self) -> bool {
+        self.killed.load(Relaxed)
+    }
+
+    /// Whether a flag is set.
+    pub fn has_flag(&self, flag: u32) -> bool {
+        self.flags.load(Relaxed) & flag != 0
+    }
+
+    /// Counts commands and bytes. For the client's own thread, which is the only one to write these figures.
+    #[inline]
+    pub fn count(&self, commands: u64, bytes_in: usize, bytes_out: usize) {
+        let add = |counter: &AtomicU64, n: u64| counter.store(counter.load(Relaxed) + n, Relaxed);
+        add(&self.total_commands, commands);
+        add(&self.total_in, bytes_in as u64);
+        add(&self.total_out, bytes_out as u64);
+    }
+
+    fn totals(&self) -> Totals {
+        Totals {
+            commands: self.total_commands.load(Relaxed),
+            bytes_in: self.total_in.load(Relaxed),
+            bytes_out: self.total_out.load(Relaxed),
+        }
+    }
+
     /// Sets or clears a flag.
     pub fn set_flag(&self, flag: u32, on: bool) {
-        if on { self.flags.fetch_or(flag, Relaxed) } else { self.flags.fetch_and(!flag, Relaxed) };
+        if on {
+            self.flags.fetch_or(flag, Relaxed)
+        } else {
+            self.flags.fetch_and(!flag, Relaxed)
+        };
+    }
+}
+
+/// What some clients have sent and were sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Commands run.
+    pub commands: u64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+}
+
+impl Totals {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            commands: self.commands + other.commands,
+            bytes_in: self.bytes_in + other.bytes_in,
+            bytes_out: self.bytes_out + other.bytes_out,
+        }
+    }
+
+    fn minus(self, other: Self) -> Self {
+        Self {
+            commands: self.commands.saturating_sub(other.commands),
+            bytes_in: self.bytes_in.saturating_sub(other.bytes_in),
+            bytes_out: self.bytes_out.saturating_sub(other.bytes_out),
+        }
     }
 }
 
@@ -100,6 +165,8 @@ pub struct Pause {
 #[derive(Default)]
 pub struct Clients {
     all: RwLock<BTreeMap<u64, Arc<Client>>>,
+    /// Totals of clients that have gone, and what all totals were at the last reset. Locked after `all`.
+    gone: Mutex<(Totals, Totals)>,
     last_id: AtomicU64,
     /// Clients that have come, ever.
     pub accepted: AtomicU64,
@@ -126,7 +193,7 @@ impl Clients {
             total_in: AtomicU64::new(0),
             total_out: AtomicU64::new(0),
             total_commands: AtomicU64::new(0),
-            last_command: Mutex::new(String::new()),
+            last_command: AtomicU32::new(Client::NO_COMMAND),
             names: Mutex::default(),
             killed: AtomicBool::new(false),
             wake,
@@ -138,7 +205,31 @@ impl Clients {
 
     /// Forgets a client.
     pub fn remove(&self, id: u64) {
-        self.all.write().remove(&id);
+        let mut all = self.all.write();
+        if let Some(client) = all.remove(&id) {
+            let mut gone = self.gone.lock();
+            gone.0 = gone.0.plus(client.totals());
+        }
+    }
+
+    fn totals_ever(&self) -> Totals {
+        let all = self.all.read();
+        let gone = self.gone.lock().0;
+        all.values().fold(gone, |sum, client| sum.plus(client.totals()))
+    }
+
+    /// What all clients have sent and were sent since the last reset. O(clients).
+    pub fn totals(&self) -> Totals {
+        let ever = self.totals_ever();
+        ever.minus(self.gone.lock().1)
+    }
+
+    /// Starts all counters anew (`CONFIG RESETSTAT`).
+    pub fn reset_counters(&self) {
+        let ever = self.totals_ever();
+        self.gone.lock().1 = ever;
+        self.accepted.store(0, Relaxed);
+        self.rejected.store(0, Relaxed);
     }
 
     /// All clients, by their ids.
@@ -156,10 +247,21 @@ impl Clients {
         self.all.read().len()
     }
 
-    /// Pauses clients, or ends the pause with the default.
-    pub fn pause(&self, pause: Pause) {
-        *self.pause.lock() = pause;
-        self.pausing.store(pause.until > 0, Relaxed);
+    /// Pauses clients. If they are paused already, the later end and the stricter kind hold.
+    pub fn pause(&self, pause: Pause, now: Millis) {
+        let mut current = self.pause.lock();
+        *current = if current.until > now {
+            Pause { until: current.until.max(pause.until), writes_only: current.writes_only && pause.writes_only }
+        } else {
+            pause
+        };
+        self.pausing.store(current.until > now, Relaxed);
+    }
+
+    /// Ends the pause.
+    pub fn unpause(&self) {
+        *self.pause.lock() = Pause::default();
+        self.pausing.store(false, Relaxed);
     }
 
     /// The pause that is on at `now`, if one is.
@@ -169,10 +271,41 @@ impl Clients {
             return None;
         }
         let pause = *self.pause.lock();
-        if pause.until > now {
-            return Some(pause);
-        }
-        self.pausing.store(false, Relaxed);
-        None
+        // Whoever pauses next sets the mark again; that it stays until then costs a look at the lock.
+        (pause.until > now).then_some(pause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_outlive_the_clients_and_a_reset_starts_them_anew() {
+        let clients = Clients::default();
+        let (a, b) = (clients.add(Origin::default(), 0, None), clients.add(Origin::default(), 0, None));
+        a.count(3, 30, 300);
+        b.count(1, 10, 100);
+        clients.remove(a.id);
+        clients.remove(a.id);
+        assert_eq!(clients.totals(), Totals { commands: 4, bytes_in: 40, bytes_out: 400 });
+        clients.reset_counters();
+        b.count(2, 2, 2);
+        clients.remove(b.id);
+        assert_eq!(clients.totals(), Totals { commands: 2, bytes_in: 2, bytes_out: 2 });
+    }
+
+    #[test]
+    fn the_longer_and_stricter_pause_holds() {
+        let clients = Clients::default();
+        assert_eq!(clients.paused(0), None);
+        clients.pause(Pause { until: 100, writes_only: true }, 0);
+        clients.pause(Pause { until: 50, writes_only: false }, 0);
+        assert_eq!(clients.paused(99), Some(Pause { until: 100, writes_only: false }));
+        assert_eq!(clients.paused(100), None);
+        clients.pause(Pause { until: 150, writes_only: true }, 100);
+        assert_eq!(clients.paused(100), Some(Pause { until: 150, writes_only: true }));
+        clients.unpause();
+        assert_eq!(clients.paused(100), None);
     }
 }

@@ -1,11 +1,15 @@
 //! What a command can see beside the keyspace: its caller, and the engine's core.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::{Client, Clients, Registry, Reply};
+use super::host::Embedded;
+use super::{Auth, Client, Clients, CommandLogs, EngineStats, Host, LatencyMonitor, Origin, Rates, Registry, Reply};
 use crate::config::Config;
 use crate::error::Result;
 use crate::keyspace::{Access, Keyspace, LogPosition, View};
+use crate::sync::Mutex;
+use crate::sync::atomic::Ordering::Relaxed;
+use crate::sys;
 
 /// What all sessions of an engine share.
 pub struct Core {
@@ -17,6 +21,85 @@ pub struct Core {
     pub config: Config,
     /// The sessions.
     pub clients: Clients,
+    /// Who may come in.
+    pub auth: Auth,
+    /// Commands that were slow or large.
+    pub logs: CommandLogs,
+    /// Events that took long.
+    pub latency: LatencyMonitor,
+    /// Figures of the whole.
+    pub stats: EngineStats,
+    /// Which run of the engine this is.
+    pub run: RunId,
+    host: OnceLock<Arc<dyn Host>>,
+    embedded: OnceLock<Arc<Client>>,
+}
+
+/// Which run of the engine this is, and since when.
+#[derive(Debug)]
+pub struct RunId {
+    /// 40 hexadecimal digits.
+    pub id: String,
+    /// When the engine was opened, in milliseconds.
+    pub since: u64,
+    /// The id of the replication history.
+    pub replication: Mutex<String>,
+}
+
+impl RunId {
+    fn new(since: u64) -> Self {
+        Self { id: sys::random_hex(20), since, replication: Mutex::new(sys::random_hex(20)) }
+    }
+}
+
+impl Core {
+    /// Puts a core together.
+    pub(crate) fn new(keyspace: Keyspace, registry: Registry, config: Config) -> Self {
+        let run = RunId::new(keyspace.clock().millis());
+        Self {
+            keyspace,
+            registry,
+            config,
+            clients: Clients::default(),
+            auth: Auth::default(),
+            logs: CommandLogs::default(),
+            latency: LatencyMonitor::default(),
+            stats: EngineStats::default(),
+            run,
+            host: OnceLock::new(),
+            embedded: OnceLock::new(),
+        }
+    }
+
+    /// Says what the program around the engine offers. Only the first call counts; false for any other.
+    pub fn set_host(&self, host: Arc<dyn Host>) -> bool {
+        self.host.set(host).is_ok()
+    }
+
+    /// The program around the engine.
+    pub fn host(&self) -> &dyn Host {
+        self.host.get().map_or(&Embedded, |h| &**h)
+    }
+
+    /// The client that stands for all callers in this process who keep no state.
+    pub(crate) fn embedded(&self) -> &Arc<Client> {
+        self.embedded.get_or_init(|| self.clients.add(Origin::default(), self.keyspace.clock().millis(), None))
+    }
+
+    /// Looks at the figures that change with time: rates and the most memory in use. Whoever runs an engine in a loop
+    /// calls this about every 100 ms; without it `INFO` knows only what it sees itself.
+    pub fn sample(&self) -> Rates {
+        self.stats.note_memory(self.keyspace.used_bytes() as u64);
+        self.stats.sample(self.keyspace.clock().millis(), self.clients.totals())
+    }
+
+    /// Starts all statistics anew (`CONFIG RESETSTAT`).
+    pub fn reset_stats(&self) {
+        self.keyspace.reset_counters();
+        self.clients.reset_counters();
+        self.stats.reset();
+        self.registry.all_and_sub().for_each(|command| command.stats.reset());
+    }
 }
 
 /// Which replies a client wants to have (`CLIENT REPLY`).
@@ -51,6 +134,39 @@ pub struct Caller {
     pub close: bool,
 }
 
+impl Caller {
+    /// A caller that has just come.
+    pub fn new(core: &Core, client: Arc<Client>) -> Self {
+        Self {
+            client,
+            db: 0,
+            resp3: false,
+            authenticated: !core.auth.is_required(),
+            reply_mode: ReplyMode::On,
+            no_touch: false,
+            close: false,
+        }
+    }
+
+    /// Selects a database; the caller has checked that it exists.
+    pub fn select(&mut self, db: u32) {
+        self.db = db;
+        self.client.db.store(db, Relaxed);
+    }
+
+    /// Chooses the version of the protocol.
+    pub fn speak(&mut self, resp3: bool) {
+        self.resp3 = resp3;
+        self.client.resp.store(if resp3 { 3 } else { 2 }, Relaxed);
+    }
+
+    /// Makes reads leave access clocks alone, or not.
+    pub fn set_no_touch(&mut self, on: bool) {
+        self.no_touch = on;
+        self.client.set_flag(Client::NO_TOUCH, on);
+    }
+}
+
 /// A command's surroundings.
 pub struct Context<'a> {
     /// What all sessions share.
@@ -68,12 +184,7 @@ impl Context<'_> {
     ///
     /// # Errors
     /// What `f` returns.
-    pub fn on_key<R>(
-        &mut self,
-        access: Access,
-        hash: u64,
-        f: impl FnOnce(&mut View<'_>) -> Result<R>,
-    ) -> Result<R> {
+    pub fn on_key<R>(&mut self, access: Access, hash: u64, f: impl FnOnce(&mut View<'_>) -> Result<R>) -> Result<R> {
         self.run(View::one(&self.core.keyspace, self.caller.db, self.now, access, hash)?, f)
     }
 

@@ -99,6 +99,7 @@ pub fn dispatch(
         Ok(Some(command)) => command,
         Ok(None) => return Outcome::Postponed,
         Err(error) => {
+            core.stats.error(&error);
             reply.error(&error);
             return Outcome::Refused;
         }
@@ -106,6 +107,7 @@ pub fn dispatch(
     match call(core, caller, now, command, args, reply) {
         Ok(()) => Outcome::Done,
         Err(error) => {
+            core.stats.error(&error);
             reply.error(&error);
             Outcome::Failed
         }
@@ -123,7 +125,7 @@ fn refuse<'r>(
     if !command.spec.accepts(args.len()) {
         return Err(Error::arity(&command.full_name));
     }
-    authenticated(caller, command)?;
+    authenticated(core, caller, command)?;
     permitted(caller, command)?;
     in_this_node(core, args)?;
     enough_memory(core, now, command)?;
@@ -158,7 +160,8 @@ fn unknown_subcommand(container: &Command, args: &Args<'_>) -> Error {
 /// The error for an unknown command, which quotes the beginning of its arguments.
 fn unknown(args: &Args<'_>) -> Error {
     const QUOTED: usize = 128;
-    let cut = |bytes: &[u8], max: usize| bytes[..bytes.len().min(max)].split(|&b| b == 0).next().unwrap_or(b"").to_vec();
+    let cut =
+        |bytes: &[u8], max: usize| bytes[..bytes.len().min(max)].split(|&b| b == 0).next().unwrap_or(b"").to_vec();
     let mut quoted: Vec<u8> = Vec::new();
     for arg in args.from(1) {
         if quoted.len() >= QUOTED {
@@ -175,8 +178,13 @@ fn unknown(args: &Args<'_>) -> Error {
     Error::new(text)
 }
 
-fn authenticated(caller: &Caller, command: &Command) -> Result<()> {
-    if caller.authenticated || command.flags.contains(Flags::NO_AUTH) { Ok(()) } else { Err(Error::NO_AUTH) }
+fn authenticated(core: &Core, caller: &Caller, command: &Command) -> Result<()> {
+    // Whoever came while a password was demanded may stay when it no longer is.
+    if caller.authenticated || command.flags.contains(Flags::NO_AUTH) || !core.auth.is_required() {
+        Ok(())
+    } else {
+        Err(Error::NO_AUTH)
+    }
 }
 
 /// ACL: one user so far, who may do everything.
@@ -269,7 +277,10 @@ pub fn apply_reply_mode(caller: &mut Caller, output: &mut super::Output, before:
     match caller.reply_mode {
         ReplyMode::On => {}
         ReplyMode::Off => output.truncate(before),
-        ReplyMode::SkipNext => caller.reply_mode = ReplyMode::Skip,
+        ReplyMode::SkipNext => {
+            output.truncate(before);
+            caller.reply_mode = ReplyMode::Skip;
+        }
         ReplyMode::Skip => {
             output.truncate(before);
             caller.reply_mode = ReplyMode::On;

@@ -4,23 +4,56 @@
 //! operation, so that a refused one has changed nothing.
 
 mod args;
+mod auth;
 mod clients;
 mod context;
 pub mod dispatch;
+mod host;
+mod latency_monitor;
+mod log;
 mod registry;
 mod reply;
 mod spec;
 mod stats;
+pub mod syntax;
 
+mod client;
+mod config_commands;
+mod connection;
+mod debug;
+mod info;
+mod introspection;
+mod latency;
+mod lolwut;
+mod memory;
+mod server;
+mod slowlog;
 mod string;
 
 pub use args::{Args, Positions, key_flags, key_positions};
-pub use clients::{Client, Clients, Names, Origin, Pause};
-pub use context::{Caller, Context, Core, ReplyMode};
+pub use auth::{Auth, DEFAULT_USER};
+pub use clients::{Client, Clients, Names, Origin, Pause, Totals};
+pub use context::{Caller, Context, Core, ReplyMode, RunId};
+pub use host::{Host, ShutdownOptions};
+pub use latency_monitor::{LatencyMonitor, Series};
+pub use log::{CommandLog, CommandLogs, LogEntry, Measured};
 pub use registry::{Command, Registry};
 pub use reply::{Output, Reply, Tree, Value};
 pub use spec::{Begin, Categories, Find, Flags, Group, KeyFlags, KeySpec, Run, Spec};
-pub use stats::{CommandStats, Streak};
+pub use stats::{CommandStats, EngineStats, Rates, Streak};
 
 /// The commands that every engine has, by group.
-pub(crate) const ENGINE: &[&[Spec]] = &[string::COMMANDS];
+pub(crate) const ENGINE: &[&[Spec]] = &[
+    string::COMMANDS,
+    connection::COMMANDS,
+    client::COMMANDS,
+    server::COMMANDS,
+    info::COMMANDS,
+    introspection::COMMANDS,
+    config_commands::COMMANDS,
+    slowlog::COMMANDS,
+    latency::COMMANDS,
+    memory::COMMANDS,
+    debug::COMMANDS,
+    lolwut::COMMANDS,
+];

@@ -34,6 +34,8 @@ pub struct Command {
     pub keys: Keys,
     /// What is counted of it.
     pub stats: CommandStats,
+    /// Its number in the registry, by which [`Registry::by_number`] finds it.
+    pub number: u32,
 }
 
 impl Command {
@@ -57,6 +59,7 @@ impl Command {
             flags: spec.all_flags(),
             keys,
             stats: CommandStats::default(),
+            number: 0,
         }
     }
 
@@ -75,12 +78,15 @@ impl Command {
 pub struct Registry {
     commands: Vec<Command>,
     by_name: HashMap<Box<[u8]>, usize, ahash::RandomState>,
+    /// Where the command of each number is: its place, and that among its container's subcommands.
+    numbers: Vec<(usize, Option<usize>)>,
 }
 
 impl Registry {
     /// A registry of some declarations; a later one replaces an earlier of the same name.
     pub fn new<'a>(specs: impl Iterator<Item = &'a Spec>) -> Self {
-        let mut registry = Self { commands: Vec::new(), by_name: HashMap::with_hasher(ahash::RandomState::new()) };
+        let by_name = HashMap::with_hasher(ahash::RandomState::new());
+        let mut registry = Self { commands: Vec::new(), by_name, numbers: Vec::new() };
         for spec in specs {
             let command = Command::new(spec, None);
             let name = spec.name.to_ascii_lowercase().into_bytes().into_boxed_slice();
@@ -92,7 +98,31 @@ impl Registry {
                 }
             }
         }
+        registry.number();
         registry
+    }
+
+    fn number(&mut self) {
+        for (i, command) in self.commands.iter_mut().enumerate() {
+            command.number = self.numbers.len() as u32;
+            self.numbers.push((i, None));
+            for (j, subcommand) in command.subcommands.iter_mut().enumerate() {
+                subcommand.number = self.numbers.len() as u32;
+                self.numbers.push((i, Some(j)));
+            }
+        }
+    }
+
+    /// The command of a number.
+    pub fn by_number(&self, number: u32) -> Option<&Command> {
+        let (i, sub) = *self.numbers.get(number as usize)?;
+        let command = self.commands.get(i)?;
+        sub.map_or(Some(command), |j| command.subcommands.get(j))
+    }
+
+    /// All commands, each followed by its subcommands.
+    pub fn all_and_sub(&self) -> impl Iterator<Item = &Command> {
+        self.commands.iter().flat_map(|c| std::iter::once(c).chain(&c.subcommands))
     }
 
     /// The command of a name, in any case.

@@ -90,13 +90,19 @@ impl Output {
         self.tail.clear();
     }
 
-    /// Cuts off what was written after the output was `len` bytes long, if that is still in the tail.
+    /// Cuts off what was written after the output was `len` bytes long.
     pub fn truncate(&mut self, len: usize) {
-        let before_tail = self.len() - self.tail_len();
-        if len >= before_tail {
-            let start = self.tail.len() - self.tail_len();
-            self.tail.truncate(start + len - before_tail);
+        while len < self.len() - self.tail_len() {
+            // What the tail is cut down to nothing for lies before it: the last chunk becomes the tail.
+            let Some(last) = self.chunks.pop_back() else { return };
+            self.len -= last.bytes().len();
+            self.tail = match last {
+                Chunk::Bytes(bytes) => bytes,
+                Chunk::Shared(bytes) => bytes.to_vec(),
+            };
         }
+        let start = self.tail.len() - self.tail_len();
+        self.tail.truncate(start + len - (self.len() - self.tail_len()));
     }
 
     fn tail_len(&self) -> usize {
@@ -426,18 +432,23 @@ impl<'a> Reply<'a> {
 
     /// Text in a format of three letters; a string in RESP2.
     pub fn verbatim(&mut self, format: &'static str, text: &str) {
+        self.verbatim_bytes(format, text.as_bytes());
+    }
+
+    /// As [`verbatim`](Self::verbatim), for text that may hold any bytes.
+    pub fn verbatim_bytes(&mut self, format: &'static str, text: &[u8]) {
         if !self.resp3 {
-            return self.bulk(text.as_bytes());
+            return self.bulk(text);
         }
         self.write(
             |out| {
                 Self::header(out, b'=', text.len() as i64 + 4);
                 out.tail.extend_from_slice(format.as_bytes());
                 out.tail.push(b':');
-                out.tail.extend_from_slice(text.as_bytes());
+                out.tail.extend_from_slice(text);
                 out.tail.extend_from_slice(b"\r\n");
             },
-            || Value::Verbatim(format, text.into()),
+            || Value::Verbatim(format, String::from_utf8_lossy(text).into_owned()),
         );
     }
 
@@ -454,6 +465,33 @@ impl<'a> Reply<'a> {
         match &mut self.sink {
             Sink::Resp(out) => Some(out),
             Sink::Tree(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_are_cut_wherever_the_cut_falls() {
+        let big = Arc::new(vec![b'x'; 10]);
+        for sent in [0, 3] {
+            for cut in sent..=30 {
+                let mut output = Output::default();
+                output.raw(b"01234");
+                Reply::resp(&mut output, false).shared(&big);
+                output.raw(b"56789");
+                let whole = output.to_vec();
+                assert_eq!(whole.len(), 5 + 5 + 10 + 2 + 5);
+                output.consume(sent);
+                let cut = cut.min(whole.len()) - sent;
+                output.truncate(cut);
+                assert_eq!(output.to_vec(), &whole[sent..sent + cut]);
+                assert_eq!(output.len(), cut);
+                output.raw(b"more");
+                assert_eq!(output.to_vec(), [&whole[sent..sent + cut], b"more"].concat());
+            }
         }
     }
 }

@@ -5,13 +5,19 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::codec::resp::{self, Limits, Parsed, Parser};
-use crate::command::dispatch::{self, BatchKeys, Outcome};
-use crate::command::{Args, Caller, Client, Command, Core, Origin, Output, Reply, ReplyMode, Streak};
+use crate::command::dispatch::{self, BatchKeys};
+use crate::command::{Caller, Client, Command, Core, Origin, Output, Reply};
 use crate::error::Error;
 use crate::sync::atomic::Ordering::Relaxed;
+use turn::Turn;
+
+mod local;
+mod turn;
+
+pub use local::Connection;
+pub(crate) use local::execute_once;
 
 /// Requests that are looked at before the first of them runs.
 const AHEAD: usize = 64;
@@ -62,15 +68,7 @@ impl Session {
     /// A session of an engine's core. `wake` makes the thread that owns it look at its client's flags.
     pub fn new(core: Arc<Core>, origin: Origin, wake: Option<Box<dyn Fn() + Send + Sync>>) -> Self {
         let client = core.clients.add(origin, core.keyspace.clock().millis(), wake);
-        let caller = Caller {
-            client,
-            db: 0,
-            resp3: false,
-            authenticated: true,
-            reply_mode: ReplyMode::On,
-            no_touch: false,
-            close: false,
-        };
+        let caller = Caller::new(&core, client);
         Self { core, caller, parser: Parser::default(), batch: Batch::default() }
     }
 
@@ -82,6 +80,9 @@ impl Session {
     /// Runs the requests at the front of `input` and writes their replies. Returns how many bytes of `input` are done
     /// with; the caller keeps the rest, a request that has not arrived whole, and feeds it again with more behind it.
     pub fn feed(&mut self, input: &[u8], output: &mut Output) -> (Status, usize) {
+        if self.caller.client.is_killed() {
+            return (Status::Close, 0);
+        }
         let mut used = 0;
         loop {
             let (status, more) = self.run_batch(&input[used..], output, &mut used);
@@ -99,32 +100,39 @@ impl Session {
     /// Runs up to [`AHEAD`] requests. Returns whether there may be more.
     fn run_batch(&mut self, input: &[u8], output: &mut Output, used: &mut usize) -> (Status, bool) {
         let core = Arc::clone(&self.core);
-        let broken = self.parse(&core, input);
+        let unauthenticated = !self.caller.authenticated && core.auth.is_required();
+        // A client that has yet to authenticate may do so with its next request, which changes the limits.
+        let ahead = if unauthenticated { 1 } else { AHEAD };
+        let broken = self.parse(&core, input, unauthenticated, ahead);
         let requests = std::mem::take(&mut self.batch.requests);
         let mut argv = recycle(std::mem::take(&mut self.batch.argv));
         argv.extend(self.batch.ranges.iter().map(|r| &input[r.clone()]));
         let commands = self.prepare(&core, &requests, &argv);
+        let (used_before, output_before) = (*used, output.len());
         let mut status = self.run(&core, input, &requests, &argv, &commands, output, used);
-        let more = requests.len() >= AHEAD || !self.caller.authenticated && !requests.is_empty();
-        if status == Status::Continue
-            && let Some(text) = broken
-        {
-            Reply::resp(output, false).error(&Error::new(text));
-            status = Status::Close;
+        let more = requests.len() >= ahead;
+        match (status, broken) {
+            (Status::Continue, Some(text)) => {
+                let error = Error::new(text);
+                core.stats.protocol_errors.fetch_add(1, Relaxed);
+                core.stats.error(&error);
+                Reply::resp(output, false).error(&error);
+                status = Status::Close;
+            }
+            // What was parsed and has not run comes again, so half a request behind it must not be remembered.
+            (Status::Paused, _) => self.parser = Parser::default(),
+            _ => {}
         }
+        self.caller.client.count(0, *used - used_before, output.len().saturating_sub(output_before));
         self.batch.requests = requests;
         self.batch.argv = recycle(argv);
         (status, more)
     }
 
     /// Parses requests into the batch. Returns the error if the bytes after them are no request.
-    fn parse(&mut self, core: &Core, input: &[u8]) -> Option<String> {
-        let limits = Limits {
-            bulk: core.keyspace.settings().proto_max_bulk_len.load(Relaxed),
-            unauthenticated: !self.caller.authenticated,
-        };
-        // A client that has yet to authenticate may do so with its next request, which changes the limits.
-        let ahead = if limits.unauthenticated { 1 } else { AHEAD };
+    fn parse(&mut self, core: &Core, input: &[u8], unauthenticated: bool, ahead: usize) -> Option<String> {
+        let bulk = core.keyspace.settings().proto_max_bulk_len.load(Relaxed);
+        let limits = Limits { bulk, unauthenticated };
         let batch = &mut self.batch;
         batch.ranges.clear();
         batch.requests.clear();
@@ -180,57 +188,47 @@ impl Session {
     }
 
     #[allow(clippy::too_many_arguments)]
-    fn run(
+    fn run<'c>(
         &mut self,
-        core: &Core,
+        core: &'c Core,
         input: &[u8],
         requests: &[(Range<usize>, usize)],
         argv: &[&[u8]],
-        commands: &[Option<&Command>],
+        commands: &[Option<&'c Command>],
         output: &mut Output,
         used: &mut usize,
     ) -> Status {
-        let now = core.keyspace.clock().millis();
-        let (mut start, mut begin) = (Instant::now(), 0);
-        let mut streak = Streak::default();
-        let mut counted: Option<&Command> = None;
-        let before_batch = *used;
+        let mut turn = Turn::begin(core, &self.caller);
+        let (mut begin, before_batch) = (0, *used);
         let mut status = Status::Continue;
         for (i, (args, end)) in requests.iter().enumerate() {
             let request = &input[begin..*end];
             begin = *end;
             if resp::is_inline(request) {
-                status = self.run_inline(core, request, now, output);
+                status = self.run_inline(core, request, &mut turn, output);
             } else if !args.is_empty() {
                 let argv = &argv[args.clone()];
                 let args = self.batch.keys.args(argv, self.batch.key_ranges[i].clone(), core.keyspace.hasher());
-                let outcome = run_one(core, &mut self.caller, now, commands[i], &args, output);
-                if outcome == Outcome::Postponed {
-                    status = Status::Paused;
-                    break;
-                }
-                let end = Instant::now();
-                let nanos = end.duration_since(start).as_nanos() as u64;
-                start = end;
-                count(&mut counted, &mut streak, commands[i], outcome, nanos);
+                status = turn.step(core, &mut self.caller, commands[i], &args, request.len(), output);
+            }
+            if status == Status::Paused {
+                break;
             }
             *used = before_batch + *end;
-            if self.caller.close {
-                status = Status::Close;
-            }
             if status != Status::Continue {
                 break;
             }
         }
-        if let Some(command) = counted {
-            streak.flush(&command.stats);
-        }
+        turn.end(&self.caller);
         status
     }
 
-    fn run_inline(&mut self, core: &Core, line: &[u8], now: u64, output: &mut Output) -> Status {
+    fn run_inline<'c>(&mut self, core: &'c Core, line: &[u8], turn: &mut Turn<'c>, output: &mut Output) -> Status {
         let Some(words) = resp::inline_args(line) else {
-            Reply::resp(output, false).error(&Error::new("ERR Protocol error: unbalanced quotes in request"));
+            let error = Error::new("ERR Protocol error: unbalanced quotes in request");
+            core.stats.protocol_errors.fetch_add(1, Relaxed);
+            core.stats.error(&error);
+            Reply::resp(output, false).error(&error);
             return Status::Close;
         };
         if words.is_empty() {
@@ -241,62 +239,6 @@ impl Session {
         let mut keys = BatchKeys::default();
         let range = keys.add(command, &argv, core.keyspace.hasher());
         let args = keys.args(&argv, range, core.keyspace.hasher());
-        let start = Instant::now();
-        let outcome = run_one(core, &mut self.caller, now, command, &args, output);
-        if outcome == Outcome::Postponed {
-            return Status::Paused;
-        }
-        let (mut streak, mut counted) = (Streak::default(), None);
-        count(&mut counted, &mut streak, command, outcome, start.elapsed().as_nanos() as u64);
-        if let Some(command) = counted {
-            streak.flush(&command.stats);
-        }
-        Status::Continue
-    }
-}
-
-#[inline]
-fn run_one(
-    core: &Core,
-    caller: &mut Caller,
-    now: u64,
-    command: Option<&Command>,
-    args: &Args<'_>,
-    output: &mut Output,
-) -> Outcome {
-    let before = output.len();
-    let mut reply = Reply::resp(output, caller.resp3);
-    let outcome = dispatch::dispatch(core, caller, now, command, args, &mut reply);
-    if caller.reply_mode != ReplyMode::On {
-        dispatch::apply_reply_mode(caller, output, before);
-    }
-    outcome
-}
-
-/// Counts a call; calls of the same command in a row are counted together.
-#[inline]
-fn count<'c>(
-    counted: &mut Option<&'c Command>,
-    streak: &mut Streak,
-    command: Option<&'c Command>,
-    outcome: Outcome,
-    nanos: u64,
-) {
-    let Some(command) = command else { return };
-    if !counted.is_some_and(|c| std::ptr::eq(c, command)) {
-        if let Some(last) = counted.replace(command) {
-            streak.flush(&last.stats);
-        }
-    }
-    match outcome {
-        Outcome::Refused => {
-            command.stats.rejected.fetch_add(1, Relaxed);
-        }
-        Outcome::Failed => {
-            command.stats.failed.fetch_add(1, Relaxed);
-            streak.add(nanos);
-        }
-        Outcome::Done => streak.add(nanos),
-        Outcome::Postponed => {}
+        turn.step(core, &mut self.caller, command, &args, line.len(), output)
     }
 }

@@ -70,6 +70,10 @@ pub fn write_f64_17(out: &mut Vec<u8>, value: f64) {
     if write_special(out, value) {
         return;
     }
+    if value.abs() < 1e17 && value.trunc() == value {
+        write_i64(out, value as i64);
+        return;
+    }
     if value < 0.0 {
         out.push(b'-');
     }

@@ -1,0 +1,218 @@
+//! Commands about one's own connection, except `CLIENT`.
+
+use super::{Args, Context, Flags, Group, Reply, ReplyMode, Run, Spec};
+use super::{Categories, Client, DEFAULT_USER, Names};
+use crate::codec::num;
+use crate::error::{Error, Result};
+use crate::sync::atomic::Ordering::Relaxed;
+
+/// The version of Redis whose behaviour clients may rely on. They choose their features by it.
+pub(super) const REDIS_VERSION: &str = "7.2.4";
+
+const HANDSHAKE: Flags = Flags::NOSCRIPT
+    .union(Flags::LOADING)
+    .union(Flags::STALE)
+    .union(Flags::FAST)
+    .union(Flags::NO_AUTH)
+    .union(Flags::ALLOW_BUSY);
+
+pub(super) const COMMANDS: &[Spec] = &[
+    Spec::new("auth", -2, Group::Connection, Run::Context(&auth))
+        .flags(HANDSHAKE)
+        .categories(Categories::CONNECTION)
+        .docs("1.0.0", "Proves who the caller is.", "O(1)", "[username] password"),
+    Spec::new("echo", 2, Group::Connection, Run::Context(&echo))
+        .flags(Flags::LOADING.union(Flags::STALE).union(Flags::FAST))
+        .categories(Categories::CONNECTION)
+        .docs("1.0.0", "Answers with the message.", "O(1)", "message"),
+    Spec::new("hello", -1, Group::Connection, Run::Context(&hello))
+        .flags(HANDSHAKE)
+        .categories(Categories::CONNECTION)
+        .docs(
+            "6.0.0",
+            "Chooses the version of the protocol and tells about the server.",
+            "O(1)",
+            "[protover [AUTH username password] [SETNAME clientname]]",
+        ),
+    Spec::new("ping", -1, Group::Connection, Run::Context(&ping))
+        .flags(Flags::FAST)
+        .categories(Categories::CONNECTION)
+        .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
+        .docs("1.0.0", "Answers with PONG, or with the message.", "O(1)", "[message]"),
+    Spec::new("quit", -1, Group::Connection, Run::Context(&quit))
+        .flags(HANDSHAKE)
+        .categories(Categories::CONNECTION)
+        .docs("1.0.0", "Ends the connection.", "O(1)", ""),
+    Spec::new("reset", 1, Group::Connection, Run::Context(&reset))
+        .flags(HANDSHAKE)
+        .categories(Categories::CONNECTION)
+        .docs("6.2.0", "Puts the connection back into the state that it began in.", "O(1)", ""),
+    Spec::new("select", 2, Group::Connection, Run::Context(&select))
+        .flags(Flags::LOADING.union(Flags::STALE).union(Flags::FAST).union(Flags::ALLOW_BUSY))
+        .categories(Categories::CONNECTION)
+        .docs("1.0.0", "Chooses the database.", "O(1)", "index"),
+];
+
+fn wrong_password() -> Error {
+    Error::new("WRONGPASS invalid username-password pair or user is disabled.")
+}
+
+fn authenticate(context: &mut Context<'_>, user: &[u8], password: &[u8]) -> Result<()> {
+    if context.core.auth.accepts(user, password) {
+        context.caller.authenticated = true;
+        Ok(())
+    } else {
+        context.core.stats.auth_failures.fetch_add(1, Relaxed);
+        Err(wrong_password())
+    }
+}
+
+fn auth(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    match *args.from(1) {
+        [password] => {
+            if !context.core.auth.is_required() {
+                return Err(Error::new(
+                    "ERR AUTH <password> called without any password configured for the default user. Are you sure \
+                     your configuration is correct?",
+                ));
+            }
+            authenticate(context, DEFAULT_USER.as_bytes(), password)?;
+        }
+        [user, password] => authenticate(context, user, password)?,
+        _ => return Err(Error::SYNTAX),
+    }
+    reply.ok();
+    Ok(())
+}
+
+fn echo(_: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    reply.bulk(args.get(1));
+    Ok(())
+}
+
+fn ping(_: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    match *args.from(1) {
+        [] => reply.simple("PONG"),
+        [message] => reply.bulk(message),
+        _ => return Err(Error::arity("ping")),
+    }
+    Ok(())
+}
+
+fn quit(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    context.caller.close = true;
+    reply.ok();
+    Ok(())
+}
+
+fn reset(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    let caller = &mut *context.caller;
+    caller.select(0);
+    caller.speak(false);
+    caller.reply_mode = ReplyMode::On;
+    caller.set_no_touch(false);
+    caller.client.set_flag(Client::NO_EVICT, false);
+    caller.authenticated = !context.core.auth.is_required();
+    caller.client.names.lock().name.clear();
+    reply.follow(caller);
+    reply.simple("RESET");
+    Ok(())
+}
+
+fn select(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    let index = i32::try_from(args.int(1)?).map_err(|_| Error::NOT_INTEGER)?;
+    let db = u32::try_from(index).ok().filter(|&db| db < context.core.keyspace.databases());
+    context.caller.select(db.ok_or(Error::DB_INDEX)?);
+    reply.ok();
+    Ok(())
+}
+
+/// Whether a text may be a name of a client: a word, or nothing.
+pub(super) fn is_name(text: &[u8]) -> bool {
+    text.iter().all(|b| (b'!'..=b'~').contains(b))
+}
+
+pub(super) fn check_client_name(name: &[u8]) -> Result<()> {
+    if is_name(name) {
+        Ok(())
+    } else {
+        Err(Error::new("ERR Client names cannot contain spaces, newlines or special characters."))
+    }
+}
+
+/// What `HELLO` asks for.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Hello<'a> {
+    resp3: Option<bool>,
+    login: Option<(&'a [u8], &'a [u8])>,
+    name: Option<&'a [u8]>,
+}
+
+impl<'a> Hello<'a> {
+    fn parse(args: &Args<'a>) -> Result<Self> {
+        let mut hello = Self::default();
+        let [version, options @ ..] = args.from(1) else { return Ok(hello) };
+        hello.resp3 = match num::parse_i64(version) {
+            None => return Err(Error::new("ERR Protocol version is not an integer or out of range")),
+            Some(2) => Some(false),
+            Some(3) => Some(true),
+            Some(_) => return Err(Error::new("NOPROTO unsupported protocol version")),
+        };
+        let mut rest = options;
+        while let [option, tail @ ..] = rest {
+            rest = match tail {
+                [user, password, tail @ ..] if option.eq_ignore_ascii_case(b"auth") => {
+                    hello.login = Some((user, password));
+                    tail
+                }
+                [name, tail @ ..] if option.eq_ignore_ascii_case(b"setname") => {
+                    check_client_name(name)?;
+                    hello.name = Some(name);
+                    tail
+                }
+                _ => return Err(Error::new([b"ERR Syntax error in HELLO option '", *option, b"'"].concat())),
+            };
+        }
+        Ok(hello)
+    }
+}
+
+fn hello(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    let hello = Hello::parse(args)?;
+    if let Some((user, password)) = hello.login {
+        authenticate(context, user, password)?;
+    }
+    if !context.caller.authenticated && context.core.auth.is_required() {
+        return Err(Error::new(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH \
+             <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the \
+             same time",
+        ));
+    }
+    let caller = &mut *context.caller;
+    if let Some(name) = hello.name {
+        let mut names = caller.client.names.lock();
+        *names = Names { name: name.to_vec(), ..std::mem::take(&mut *names) };
+    }
+    if let Some(resp3) = hello.resp3 {
+        caller.speak(resp3);
+        reply.follow(caller);
+    }
+    let pairs = [("server", "redis"), ("version", REDIS_VERSION)];
+    reply.map(7);
+    for (name, value) in pairs {
+        reply.bulk(name.as_bytes());
+        reply.bulk(value.as_bytes());
+    }
+    reply.bulk(b"proto");
+    reply.int(if caller.resp3 { 3 } else { 2 });
+    reply.bulk(b"id");
+    reply.int(caller.client.id as i64);
+    for (name, value) in [("mode", "standalone"), ("role", "master")] {
+        reply.bulk(name.as_bytes());
+        reply.bulk(value.as_bytes());
+    }
+    reply.bulk(b"modules");
+    reply.array(0);
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! The sections about the engine as a whole. Names are Redis's; what does not exist yet has its neutral value.
+
+use super::Lines;
+use crate::command::Core;
+use crate::command::connection::REDIS_VERSION;
+use crate::command::memory::Figures;
+use crate::keyspace::Policy;
+use crate::sync::atomic::Ordering::Relaxed;
+use crate::sys;
+
+pub(super) fn server(core: &Core, lines: &mut Lines) {
+    let clock = core.keyspace.clock();
+    let uptime = clock.millis().saturating_sub(core.run.since) / 1000;
+    let hz = core.keyspace.settings().hz.load(Relaxed);
+    lines.add("redis_version", REDIS_VERSION);
+    lines.add("server_name", "carnelian");
+    lines.add("carnelian_version", env!("CARGO_PKG_VERSION"));
+    lines.add("redis_git_sha1", "00000000");
+    lines.add("redis_git_dirty", 0);
+    lines.add("redis_mode", "standalone");
+    lines.add("os", sys::os());
+    lines.add("arch_bits", usize::BITS);
+    lines.add("process_id", sys::pid());
+    lines.add("run_id", &core.run.id);
+    lines.add("server_time_usec", clock.micros());
+    lines.add("uptime_in_seconds", uptime);
+    lines.add("uptime_in_days", uptime / 86_400);
+    lines.add("hz", hz);
+    lines.add("configured_hz", hz);
+    lines.add("lru_clock", (clock.millis() / 1000) & 0xff_ffff);
+}
+
+pub(super) fn clients(core: &Core, lines: &mut Lines) {
+    let clients = core.clients.list();
+    let most = |f: fn(&crate::command::Client) -> usize| clients.iter().map(|c| f(c)).max().unwrap_or(0);
+    lines.add("connected_clients", clients.len());
+    lines.add("cluster_connections", 0);
+    lines.add("client_recent_max_input_buffer", most(|c| c.input_bytes.load(Relaxed)));
+    lines.add("client_recent_max_output_buffer", most(|c| c.output_bytes.load(Relaxed)));
+    let pause = core.clients.paused(core.keyspace.clock().millis());
+    lines.add_all(&["blocked_clients", "tracking_clients", "pubsub_clients", "watching_clients"], 0);
+    lines.add_all(&["clients_in_timeout_table", "total_watched_keys", "total_blocking_keys"], 0);
+    lines.add("total_blocking_keys_on_nokey", 0);
+    lines.add("paused_reason", if pause.is_some() { "client_pause" } else { "none" });
+    let actions = pause.map_or("none", |p| if p.writes_only { "write" } else { "all" });
+    lines.add("paused_actions", actions);
+    let left = pause.map_or(0, |p| p.until.saturating_sub(core.keyspace.clock().millis()));
+    lines.add("paused_timeout_milliseconds", left);
+}
+
+/// A number of bytes for people.
+fn human(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["K", "M", "G", "T", "P"];
+    let mut amount = bytes as f64;
+    let mut unit = "B";
+    for larger in UNITS {
+        if amount < 1024.0 {
+            break;
+        }
+        amount /= 1024.0;
+        unit = larger;
+    }
+    if unit == "B" { format!("{bytes}B") } else { format!("{amount:.2}{unit}") }
+}
+
+pub(super) fn memory(core: &Core, lines: &mut Lines) {
+    let figures = Figures::of(core);
+    let settings = core.keyspace.settings();
+    let mut with_human = |name: &str, bytes: u64| {
+        lines.add(name, bytes);
+        lines.add(format_args!("{name}_human"), human(bytes));
+    };
+    with_human("used_memory", figures.used);
+    with_human("used_memory_rss", figures.resident);
+    with_human("used_memory_peak", figures.peak);
+    lines.add("used_memory_peak_perc", format_args!("{:.2}%", figures.peak_percentage()));
+    lines.add("used_memory_overhead", figures.overhead());
+    lines.add("used_memory_startup", 0);
+    lines.add("used_memory_dataset", figures.dataset());
+    lines.add("used_memory_dataset_perc", format_args!("{:.2}%", figures.dataset_percentage()));
+    lines.add("allocator_allocated", figures.used);
+    lines.add_all(&["allocator_active", "allocator_resident"], figures.resident);
+    let mut with_human = |name: &str, bytes: u64| {
+        lines.add(name, bytes);
+        lines.add(format_args!("{name}_human"), human(bytes));
+    };
+    with_human("total_system_memory", sys::total_memory());
+    with_human("used_memory_lua", 0);
+    with_human("used_memory_scripts", 0);
+    with_human("maxmemory", settings.maxmemory.load(Relaxed));
+    lines.add_all(&["used_memory_vm_eval", "used_memory_vm_functions", "used_memory_vm_total"], 0);
+    lines.add_all(&["used_memory_functions", "used_memory_scripts_eval", "number_of_cached_scripts"], 0);
+    lines.add_all(&["number_of_functions", "number_of_libraries"], 0);
+    let policy = settings.policy();
+    let name = Policy::NAMES.iter().find(|(_, p)| *p == policy).map_or("noeviction", |(name, _)| name);
+    lines.add("maxmemory_policy", name);
+    lines.add("mem_fragmentation_ratio", format_args!("{:.2}", figures.fragmentation()));
+    lines.add("mem_fragmentation_bytes", figures.resident as i64 - figures.used as i64);
+    lines.add_all(&["mem_not_counted_for_evict", "mem_replication_backlog", "mem_total_replication_buffers"], 0);
+    lines.add("mem_clients_slaves", 0);
+    lines.add("mem_clients_normal", figures.clients);
+    lines.add_all(&["mem_cluster_links", "mem_aof_buffer"], 0);
+    lines.add_all(&["active_defrag_running", "lazyfree_pending_objects", "lazyfreed_objects"], 0);
+}
+
+pub(super) fn persistence(core: &Core, lines: &mut Lines) {
+    lines.add_all(&["loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"], 0);
+    lines.add("current_fork_perc", "0.00");
+    lines.add_all(&["current_save_keys_processed", "current_save_keys_total"], 0);
+    lines.add("rdb_changes_since_last_save", core.keyspace.changes());
+    lines.add("rdb_bgsave_in_progress", 0);
+    lines.add("rdb_last_save_time", core.run.since / 1000);
+    lines.add("rdb_last_bgsave_status", "ok");
+    lines.add_all(&["rdb_last_bgsave_time_sec", "rdb_current_bgsave_time_sec"], -1);
+    lines.add_all(&["rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded"], 0);
+    lines.add_all(&["aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"], 0);
+    lines.add_all(&["aof_last_rewrite_time_sec", "aof_current_rewrite_time_sec"], -1);
+    lines.add("aof_last_bgrewrite_status", "ok");
+    lines.add_all(&["aof_rewrites", "aof_rewrites_consecutive_failures"], 0);
+    lines.add("aof_last_write_status", "ok");
+    lines.add_all(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"], 0);
+}
+
+pub(super) fn stats(core: &Core, lines: &mut Lines) {
+    let (totals, rates) = (core.clients.totals(), core.sample());
+    let kilobytes = |bytes: u64| format!("{:.2}", bytes as f64 / 1024.0);
+    lines.add("total_connections_received", core.clients.accepted.load(Relaxed));
+    lines.add("total_commands_processed", totals.commands);
+    lines.add("instantaneous_ops_per_sec", rates.commands);
+    lines.add("total_net_input_bytes", totals.bytes_in);
+    lines.add("total_net_output_bytes", totals.bytes_out);
+    lines.add_all(&["total_net_repl_input_bytes", "total_net_repl_output_bytes"], 0);
+    lines.add("instantaneous_input_kbps", kilobytes(rates.bytes_in));
+    lines.add("instantaneous_output_kbps", kilobytes(rates.bytes_out));
+    lines.add_all(&["instantaneous_input_repl_kbps", "instantaneous_output_repl_kbps"], "0.00");
+    lines.add("rejected_connections", core.clients.rejected.load(Relaxed));
+    lines.add_all(&["sync_full", "sync_partial_ok", "sync_partial_err"], 0);
+    keyspace_stats(core, lines);
+    lines.add_all(&["pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec"], 0);
+    lines.add_all(&["total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys"], 0);
+    lines.add_all(&["active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits"], 0);
+    lines.add_all(&["active_defrag_key_misses", "total_active_defrag_time", "current_active_defrag_time"], 0);
+    lines.add_all(&["tracking_total_keys", "tracking_total_items", "tracking_total_prefixes"], 0);
+    lines.add("unexpected_error_replies", 0);
+    lines.add("total_error_replies", core.stats.total_errors());
+    lines.add("total_protocol_errors", core.stats.protocol_errors.load(Relaxed));
+    lines.add("dump_payload_sanitizations", 0);
+    lines.add("acl_access_denied_auth", core.stats.auth_failures.load(Relaxed));
+    lines.add_all(&["acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"], 0);
+}
+
+fn keyspace_stats(core: &Core, lines: &mut Lines) {
+    let counters = core.keyspace.counters();
+    lines.add("expired_keys", counters.expired.load(Relaxed));
+    lines.add("expired_stale_perc", "0.00");
+    lines.add("expired_time_cap_reached_count", counters.expire_cut_short.load(Relaxed));
+    lines.add("expire_cycle_cpu_milliseconds", counters.expire_micros.load(Relaxed) / 1000);
+    lines.add("evicted_keys", counters.evicted.load(Relaxed));
+    lines.add_all(&["evicted_clients", "evicted_scripts"], 0);
+    let now = core.keyspace.clock().millis();
+    let current = match counters.exceeded_since.load(Relaxed) {
+        0 => 0,
+        since => now.saturating_sub(since),
+    };
+    lines.add("total_eviction_exceeded_time", counters.exceeded_total.load(Relaxed) + current);
+    lines.add("current_eviction_exceeded_time", current);
+    let (hits, misses) = core.keyspace.hits_and_misses();
+    lines.add("keyspace_hits", hits);
+    lines.add("keyspace_misses", misses);
+}
+
+pub(super) fn replication(core: &Core, lines: &mut Lines) {
+    lines.add("role", "master");
+    lines.add("connected_slaves", 0);
+    lines.add("master_failover_state", "no-failover");
+    lines.add("master_replid", core.run.replication.lock().as_str());
+    lines.add("master_replid2", "0".repeat(40));
+    lines.add("master_repl_offset", 0);
+    lines.add("second_repl_offset", -1);
+    lines.add("repl_backlog_active", 0);
+    lines.add("repl_backlog_size", 1024 * 1024);
+    lines.add_all(&["repl_backlog_first_byte_offset", "repl_backlog_histlen"], 0);
+}
+
+pub(super) fn cpu(_: &Core, lines: &mut Lines) {
+    let (process, main) = (sys::process_times(), sys::main_thread_times());
+    for (name, seconds) in [
+        ("used_cpu_sys", process.system),
+        ("used_cpu_user", process.user),
+        ("used_cpu_sys_children", process.children_system),
+        ("used_cpu_user_children", process.children_user),
+        ("used_cpu_sys_main_thread", main.system),
+        ("used_cpu_user_main_thread", main.user),
+    ] {
+        lines.add(name, format_args!("{seconds:.6}"));
+    }
+}
+
+pub(super) fn keyspace(core: &Core, lines: &mut Lines) {
+    for (db, size) in core.keyspace.db_sizes() {
+        let figures = format!("keys={},expires={},avg_ttl=0", size.keys, size.deadlines);
+        lines.add(format_args!("db{db}"), figures);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::human;
+
+    #[test]
+    fn amounts_are_written_for_people() {
+        for (bytes, text) in [
+            (0, "0B"),
+            (1023, "1023B"),
+            (1024, "1.00K"),
+            (940_000, "917.97K"),
+            (5 << 30, "5.00G"),
+            (25_276_502_016, "23.54G"),
+        ] {
+            assert_eq!(human(bytes), text);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Callers in the same process: any command, with its reply as a tree.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::turn;
+use crate::command::dispatch::{self, BatchKeys, Outcome};
+use crate::command::{Caller, Core, Measured, Origin, Reply, Streak, Tree, Value};
+use crate::error::{Error, Result};
+use crate::sync::atomic::Ordering::Relaxed;
+
+/// How long a paused caller sleeps before it looks again.
+const NAP: Duration = Duration::from_millis(1);
+
+/// A caller that keeps its state: the selected database, its name, and so on.
+///
+/// ```
+/// use carnelian::command::Value;
+/// use carnelian::{Engine, Options};
+///
+/// let engine = Engine::open(Options::new())?;
+/// let mut connection = engine.connect();
+/// connection.execute(&["SELECT", "1"])?;
+/// connection.execute(&["SET", "greeting", "hello"])?;
+/// assert_eq!(connection.execute(&["GET", "greeting"])?, Value::Bulk(b"hello".to_vec()));
+/// assert_eq!(engine.execute(&["GET", "greeting"])?, Value::Null, "that was database 0");
+/// # Ok::<(), carnelian::Error>(())
+/// ```
+pub struct Connection {
+    core: Arc<Core>,
+    caller: Caller,
+}
+
+impl Connection {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        let client = core.clients.add(Origin::default(), core.keyspace.clock().millis(), None);
+        // Whoever has the engine in their own process needs no password for it.
+        let caller = Caller { authenticated: true, resp3: true, ..Caller::new(&core, client) };
+        Self { core, caller }
+    }
+
+    /// Runs a command. While clients are paused, waits.
+    ///
+    /// # Errors
+    /// The command's own.
+    pub fn execute(&mut self, argv: &[impl AsRef<[u8]>]) -> Result<Value> {
+        if self.caller.client.is_killed() {
+            return Err(Error::new("ERR the connection was ended by CLIENT KILL"));
+        }
+        run(&self.core, &mut self.caller, argv)
+    }
+
+    /// The selected database.
+    pub fn db(&self) -> u32 {
+        self.caller.db
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.core.clients.remove(self.caller.client.id);
+    }
+}
+
+/// Runs a command for nobody in particular: what it changes of its caller is forgotten.
+pub(crate) fn execute_once(core: &Core, argv: &[impl AsRef<[u8]>]) -> Result<Value> {
+    let caller = Caller::new(core, core.embedded().clone());
+    run(core, &mut Caller { authenticated: true, resp3: true, ..caller }, argv)
+}
+
+fn run(core: &Core, caller: &mut Caller, argv: &[impl AsRef<[u8]>]) -> Result<Value> {
+    let argv: smallvec::SmallVec<[&[u8]; 16]> = argv.iter().map(AsRef::as_ref).collect();
+    if argv.is_empty() {
+        return Err(Error::new("ERR a command needs a name"));
+    }
+    let command = dispatch::find(&core.registry, &argv);
+    let mut keys = BatchKeys::default();
+    let range = keys.add(command, &argv, core.keyspace.hasher());
+    let args = keys.args(&argv, range, core.keyspace.hasher());
+    let mut now = core.keyspace.clock().millis();
+    caller.client.active.store(now, Relaxed);
+    if let Some(command) = command {
+        caller.client.last_command.store(command.number, Relaxed);
+    }
+    let start = Instant::now();
+    let mut tree = Tree::default();
+    let outcome = loop {
+        let outcome = dispatch::dispatch(core, caller, now, command, &args, &mut Reply::tree(&mut tree));
+        if outcome != Outcome::Postponed {
+            break outcome;
+        }
+        std::thread::sleep(NAP);
+        now = core.keyspace.clock().millis();
+    };
+    let nanos = start.elapsed().as_nanos() as u64;
+    if let Some(command) = command {
+        count(caller, command, outcome, nanos);
+        // There is no request and no reply in bytes.
+        let measured = Measured { nanos, request: 0, reply: 0 };
+        if measured.reaches(&turn::limits(core)) {
+            turn::note(core, now, caller, command, &args, outcome, measured);
+        }
+    }
+    match tree.finish() {
+        Value::Error(error) => Err(error),
+        value => Ok(value),
+    }
+}
+
+fn count(caller: &Caller, command: &crate::command::Command, outcome: Outcome, nanos: u64) {
+    if outcome == Outcome::Refused {
+        command.stats.rejected.fetch_add(1, Relaxed);
+        return;
+    }
+    if outcome == Outcome::Failed {
+        command.stats.failed.fetch_add(1, Relaxed);
+    }
+    let mut streak = Streak::default();
+    streak.add(nanos);
+    streak.flush(&command.stats);
+    // Not `Client::count`: several threads may share the client.
+    caller.client.total_commands.fetch_add(1, Relaxed);
+}

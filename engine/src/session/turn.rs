@@ -1,0 +1,153 @@
+//! A batch as it runs: one command after the other, each measured and counted.
+
+use std::time::Instant;
+
+use super::Status;
+use crate::command::dispatch::{self, Outcome};
+use crate::command::{Args, Caller, Client, Command, Core, Flags, Measured, Output, Reply, ReplyMode, Streak};
+use crate::sync::atomic::Ordering::Relaxed;
+
+/// A command that took longer makes the batch look at the clock again.
+const LONG_NANOS: u64 = 1_000_000;
+
+/// What is kept from one command of a batch to the next.
+pub(super) struct Turn<'c> {
+    /// The time that commands see.
+    now: u64,
+    /// The end of the last command is the start of the next.
+    start: Instant,
+    /// The command that the streak is of.
+    counted: Option<&'c Command>,
+    streak: Streak,
+    /// Commands that ran and are not yet in the client's figures.
+    done: u64,
+    limits: Measured,
+}
+
+impl<'c> Turn<'c> {
+    pub(super) fn begin(core: &Core, caller: &Caller) -> Self {
+        let now = core.keyspace.clock().millis();
+        caller.client.active.store(now, Relaxed);
+        let streak = Streak::default();
+        Self { now, start: Instant::now(), counted: None, streak, done: 0, limits: limits(core) }
+    }
+
+    /// Runs one request.
+    #[inline]
+    pub(super) fn step(
+        &mut self,
+        core: &'c Core,
+        caller: &mut Caller,
+        command: Option<&'c Command>,
+        args: &Args<'_>,
+        request: usize,
+        output: &mut Output,
+    ) -> Status {
+        let same = match (self.counted, command) {
+            (Some(counted), Some(command)) => std::ptr::eq(counted, command),
+            _ => false,
+        };
+        if !same {
+            self.turn_to(core, caller, command);
+        }
+        let before = output.len();
+        let mut reply = Reply::resp(output, caller.resp3);
+        let outcome = dispatch::dispatch(core, caller, self.now, command, args, &mut reply);
+        if outcome == Outcome::Postponed {
+            return Status::Paused;
+        }
+        let end = Instant::now();
+        let nanos = end.duration_since(self.start).as_nanos() as u64;
+        self.start = end;
+        // The log wants to have the length of the reply even if the caller does not want to have the reply.
+        let measured = Measured { nanos, request, reply: output.len().saturating_sub(before) };
+        if caller.reply_mode != ReplyMode::On {
+            dispatch::apply_reply_mode(caller, output, before);
+        }
+        if let Some(command) = command {
+            self.count(command, outcome, nanos);
+            if measured.reaches(&self.limits) {
+                self.note(core, caller, command, args, outcome, measured);
+            }
+        }
+        if caller.close { Status::Close } else { Status::Continue }
+    }
+
+    #[inline]
+    fn count(&mut self, command: &Command, outcome: Outcome, nanos: u64) {
+        match outcome {
+            Outcome::Done => {}
+            Outcome::Failed => {
+                command.stats.failed.fetch_add(1, Relaxed);
+            }
+            Outcome::Refused => {
+                command.stats.rejected.fetch_add(1, Relaxed);
+                return;
+            }
+            Outcome::Postponed => return,
+        }
+        self.streak.add(nanos);
+        self.done += 1;
+    }
+
+    /// Hands over what was counted of the last command, so that the next one sees it, and makes ready for another.
+    fn turn_to(&mut self, core: &Core, caller: &Caller, command: Option<&'c Command>) {
+        self.flush(caller);
+        self.counted = command;
+        caller.client.last_command.store(command.map_or(Client::NO_COMMAND, |c| c.number), Relaxed);
+        self.limits = limits(core);
+    }
+
+    fn flush(&mut self, caller: &Caller) {
+        if let Some(command) = self.counted {
+            self.streak.flush(&command.stats);
+        }
+        if self.done > 0 {
+            caller.client.count(std::mem::take(&mut self.done), 0, 0);
+        }
+    }
+
+    pub(super) fn end(mut self, caller: &Caller) {
+        self.flush(caller);
+    }
+
+    #[cold]
+    fn note(
+        &mut self,
+        core: &Core,
+        caller: &Caller,
+        command: &Command,
+        args: &Args<'_>,
+        outcome: Outcome,
+        measured: Measured,
+    ) {
+        note(core, self.now, caller, command, args, outcome, measured);
+        self.now = core.keyspace.clock().millis();
+    }
+}
+
+/// From which figures on a call is looked at more closely.
+pub(super) fn limits(core: &Core) -> Measured {
+    let limits = core.logs.limits();
+    Measured { nanos: limits.nanos.min(core.latency.limit_nanos()).min(LONG_NANOS), ..limits }
+}
+
+/// Writes a call into the logs that want to have it.
+pub(super) fn note(
+    core: &Core,
+    now: u64,
+    caller: &Caller,
+    command: &Command,
+    args: &Args<'_>,
+    outcome: Outcome,
+    measured: Measured,
+) {
+    if outcome == Outcome::Refused {
+        return;
+    }
+    let event = if command.flags.contains(Flags::FAST) { "fast-command" } else { "command" };
+    core.latency.note(now, event, measured.nanos);
+    if !command.flags.contains(Flags::SKIP_COMMANDLOG) {
+        core.logs.note(now, measured, caller, args);
+    }
+}
