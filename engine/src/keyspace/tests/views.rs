@@ -20,6 +20,11 @@ fn keyspace_entered_twice_is_an_error_and_no_deadlock() {
         reentered(View::some(&space, 1, START, Access::Write, [hash, !hash].into_iter()));
         reentered(View::all(&space, 0, START, Access::Read));
         assert_eq!(space.db_size(0), Err(Error::REENTERED));
+        space.settings().maxmemory.store(1, super::Relaxed);
+        space.settings().set_policy(super::Policy::AllKeysLru);
+        assert!(space.make_room(START), "eviction waits for stripes that are held");
+        space.settings().maxmemory.store(0, super::Relaxed);
+        assert!(!space.expire_due(Duration::from_secs(9)).complete);
         // Another keyspace may be entered meanwhile, but the first not from within that one either.
         let second = View::one(&other, 0, START, access, hash).unwrap();
         reentered(View::one(&space, 0, START, Access::Read, !hash));
