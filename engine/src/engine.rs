@@ -123,8 +123,8 @@ impl Engine {
         let databases = u32::try_from(config.int("databases")).unwrap_or(16);
         let keyspace = Arc::new(Keyspace::new(databases, stripes, hasher, options.clock));
         let registry = Registry::new(command::ENGINE.iter().copied().flatten().chain(&options.commands));
-        let background = Background::start(keyspace.clone())
-            .map_err(|e| Error::new(format!("ERR cannot start a thread: {e}")))?;
+        let background =
+            Background::start(keyspace.clone()).map_err(|e| Error::new(format!("ERR cannot start a thread: {e}")))?;
         let core = Core::new(keyspace, background, registry, config);
         core.config.apply_all(&core)?;
         if let Some(host) = options.host {

@@ -18,11 +18,11 @@ mod stats;
 pub mod syntax;
 
 mod bitmap;
-mod generic;
 mod client;
 mod config_commands;
 mod connection;
 mod debug;
+mod generic;
 mod info;
 mod introspection;
 mod latency;
