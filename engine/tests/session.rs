@@ -1,5 +1,7 @@
 //! Sessions: bytes in, bytes out, as a client on a socket would see them.
 
+#![allow(clippy::panic, reason = "a test may")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;

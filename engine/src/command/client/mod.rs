@@ -114,10 +114,9 @@ fn capa(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Re
 
 fn getname(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let names = context.caller.client.names.lock();
-    if names.name.is_empty() {
-        reply.null()
-    } else {
-        reply.bulk(&names.name)
+    match names.name.as_slice() {
+        [] => reply.null(),
+        name => reply.bulk(name),
     }
     Ok(())
 }
