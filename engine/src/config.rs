@@ -43,7 +43,7 @@ pub enum Kind {
 pub type Apply = fn(&Core, &str) -> Result<(), String>;
 
 /// A directive of redis.conf.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Directive {
     /// Its name.
     pub name: &'static str,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::api::Db;
+use crate::background::Background;
 use crate::clock::Clock;
 use crate::command::{self, Core, Host, Origin, Registry, Spec, Value};
 use crate::config::{Config, Directive};
@@ -120,9 +121,11 @@ impl Engine {
             options.stripes.unwrap_or_else(|| std::thread::available_parallelism().map_or(16, |n| n.get() * 4).max(16));
         let hasher = options.seed.map_or_else(KeyHasher::random, KeyHasher::seeded);
         let databases = u32::try_from(config.int("databases")).unwrap_or(16);
-        let keyspace = Keyspace::new(databases, stripes, hasher, options.clock);
+        let keyspace = Arc::new(Keyspace::new(databases, stripes, hasher, options.clock));
         let registry = Registry::new(command::ENGINE.iter().copied().flatten().chain(&options.commands));
-        let core = Core::new(keyspace, registry, config);
+        let background = Background::start(keyspace.clone())
+            .map_err(|e| Error::new(format!("ERR cannot start a thread: {e}")))?;
+        let core = Core::new(keyspace, background, registry, config);
         core.config.apply_all(&core)?;
         if let Some(host) = options.host {
             core.set_host(host);

@@ -1,6 +1,7 @@
 //! Redis as a library.
 
 pub mod api;
+mod background;
 pub mod clock;
 pub mod codec;
 pub mod command;
@@ -20,3 +21,7 @@ pub use api::Db;
 pub use clock::{Clock, ManualClock};
 pub use engine::{Engine, Options};
 pub use error::{Error, Result};
+pub use operation::bitmap::{BitOp, BitRange, FieldOp};
+pub use operation::string::{Expiry, GetExpiry, SetOptions};
+pub use value::bits::{Field, Overflow};
+pub use value::lcs::Lcs;

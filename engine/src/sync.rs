@@ -6,13 +6,15 @@ pub use shuttle::sync::atomic;
 pub use std::sync::atomic;
 
 pub use crossbeam_utils::CachePadded;
+/// An atomic that lies in memory just as a `u32` does, which those of a model checker do not.
+pub use std::sync::atomic::AtomicU32 as PlainAtomicU32;
 
 #[cfg(not(shuttle))]
 mod imp {
     pub type ReadGuard<'a, T> = parking_lot::RwLockReadGuard<'a, T>;
     pub type WriteGuard<'a, T> = parking_lot::RwLockWriteGuard<'a, T>;
     pub type MutexGuard<'a, T> = parking_lot::MutexGuard<'a, T>;
-    pub use parking_lot::{Condvar, Mutex, RwLock};
+    pub use parking_lot::{Mutex, RwLock};
 }
 
 #[cfg(shuttle)]

@@ -2,7 +2,11 @@
 //!
 //! A method locks the stripes of its keys, calls the operation and copies the result out. A file per type.
 
+mod bitmaps;
+mod keys;
 mod strings;
+
+pub use keys::{CopyOptions, ExpireCondition, KeyType, Scan, Ttl};
 
 use std::sync::Arc;
 
@@ -50,6 +54,17 @@ impl Db {
             return Err(Error::OUT_OF_MEMORY);
         }
         let mut view = View::one(space, self.index, now, Access::Write, key.hash)?;
+        let result = operation(&mut view, &key);
+        view.close();
+        result
+    }
+
+    /// Runs an operation that may change one key but takes no memory, so that it is not refused for want of it.
+    #[inline]
+    fn write_always<R>(&self, key: &[u8], operation: impl FnOnce(&mut View<'_>, &Key<'_>) -> Result<R>) -> Result<R> {
+        let space = &self.core.keyspace;
+        let key = space.key(key);
+        let mut view = View::one(space, self.index, self.now(), Access::Write, key.hash)?;
         let result = operation(&mut view, &key);
         view.close();
         result

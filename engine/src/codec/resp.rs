@@ -68,6 +68,11 @@ impl Parser {
         parsed
     }
 
+    /// How long the half-read request will be at least, from its start, as far as it has announced.
+    pub fn expected(&self) -> usize {
+        self.bulk.map_or(0, |len| self.at + len + 2)
+    }
+
     fn parse_multibulk(&mut self, bytes: &[u8], limits: Limits, args: &mut Vec<Range<usize>>) -> Parsed {
         let mut missing = match self.missing {
             Some(missing) => missing,
@@ -317,7 +322,8 @@ mod tests {
     #[test]
     fn requests_arrive_in_any_pieces() {
         let bytes = b"*2\r\n$3\r\nGET\r\n$5\r\nk\r\ney\r\n*0\r\n*-1\r\n*1\r\n$0\r\n\r\n";
-        let expected: Vec<Vec<Vec<u8>>> = vec![vec![b"GET".to_vec(), b"k\r\ney".to_vec()], vec![], vec![], vec![vec![]]];
+        let expected: Vec<Vec<Vec<u8>>> =
+            vec![vec![b"GET".to_vec(), b"k\r\ney".to_vec()], vec![], vec![], vec![vec![]]];
         for step in 1..bytes.len() {
             assert_eq!(parse_all(bytes, step), expected);
         }

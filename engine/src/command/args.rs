@@ -62,7 +62,7 @@ impl<'a> Args<'a> {
     }
 
     /// All keys, in the order of the arguments.
-    pub fn keys(&self) -> impl Iterator<Item = Key<'a>> + use<'a> {
+    pub fn keys(&self) -> impl Iterator<Item = Key<'a>> + Clone + use<'a> {
         let argv = self.argv;
         let hashed = self.positions.iter().zip(self.hashes);
         hashed.map(move |(&i, &hash)| Key { bytes: argv.get(i).copied().unwrap_or(b""), hash })

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::host::Embedded;
 use super::{Auth, Client, Clients, CommandLogs, EngineStats, Host, LatencyMonitor, Origin, Rates, Registry, Reply};
+use crate::background::Background;
 use crate::config::Config;
 use crate::error::Result;
 use crate::keyspace::{Access, Keyspace, LogPosition, View};
@@ -13,8 +14,11 @@ use crate::sys;
 
 /// What all sessions of an engine share.
 pub struct Core {
+    /// The thread that looks after the keys. First, so that it has ended when the rest goes.
+    #[allow(dead_code, reason = "held for its end")]
+    pub(crate) background: Background,
     /// The keys.
-    pub keyspace: Keyspace,
+    pub keyspace: Arc<Keyspace>,
     /// The commands.
     pub registry: Registry,
     /// The directives.
@@ -54,9 +58,10 @@ impl RunId {
 
 impl Core {
     /// Puts a core together.
-    pub(crate) fn new(keyspace: Keyspace, registry: Registry, config: Config) -> Self {
+    pub(crate) fn new(keyspace: Arc<Keyspace>, background: Background, registry: Registry, config: Config) -> Self {
         let run = RunId::new(keyspace.clock().millis());
         Self {
+            background,
             keyspace,
             registry,
             config,

@@ -17,6 +17,8 @@ mod spec;
 mod stats;
 pub mod syntax;
 
+mod bitmap;
+mod generic;
 mod client;
 mod config_commands;
 mod connection;
@@ -44,6 +46,8 @@ pub use stats::{CommandStats, EngineStats, Rates, Streak};
 
 /// The commands that every engine has, by group.
 pub(crate) const ENGINE: &[&[Spec]] = &[
+    bitmap::COMMANDS,
+    generic::COMMANDS,
     string::COMMANDS,
     connection::COMMANDS,
     client::COMMANDS,

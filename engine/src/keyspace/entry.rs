@@ -21,6 +21,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use crate::clock::Millis;
+use crate::sync::PlainAtomicU32;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::table::{KeyHasher, Pointer, prefetch};
 use crate::value::{INLINE_MAX, Value, size_class};
@@ -134,12 +135,9 @@ impl EntryPtr {
             NewValue::Boxed(_) => (Kind::Boxed, WORD, true),
         };
         let mut tag = kind as u8;
-        for (flag, on) in [
-            (DEADLINE, deadline.is_some()),
-            (LONG_KEY, key.len() > usize::from(u16::MAX)),
-            (RAW, raw),
-            (EPOCH, epoch),
-        ] {
+        for (flag, on) in
+            [(DEADLINE, deadline.is_some()), (LONG_KEY, key.len() > usize::from(u16::MAX)), (RAW, raw), (EPOCH, epoch)]
+        {
             if on {
                 tag |= flag;
             }
@@ -249,8 +247,24 @@ impl Pointer for EntryPtr {
 
     #[inline]
     fn prefetch(self) {
+        // Header and key are in the first line, most short values end in the second.
         prefetch(self.0.as_ptr());
+        prefetch(self.0.as_ptr().wrapping_add(64));
     }
+}
+
+/// Whether two strings are equal. Keys are short: comparing words in place is quicker than a call of `memcmp`.
+#[inline]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    let words =
+        |at: usize| a.get(at..).and_then(<[u8]>::first_chunk::<8>) == b.get(at..).and_then(<[u8]>::first_chunk::<8>);
+    let len = a.len();
+    len == b.len()
+        && match len {
+            8..=16 => words(0) && words(len - 8),
+            17..=32 => words(0) && words(8) && words(len - 16) && words(len - 8),
+            _ => a == b,
+        }
 }
 
 /// An entry of the keyspace, borrowed for reading.
@@ -262,10 +276,10 @@ pub struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     /// Clock and tag in one atomic word, as readers write the clock.
-    fn meta(self) -> &'a crate::sync::atomic::AtomicU32 {
+    fn meta(self) -> &'a PlainAtomicU32 {
         // SAFETY: the entry is alive for 'a, its first four bytes are aligned and only ever used atomically while
         // it is shared.
-        unsafe { self.at.0.cast::<crate::sync::atomic::AtomicU32>().as_ref() }
+        unsafe { self.at.0.cast::<PlainAtomicU32>().as_ref() }
     }
 
     #[inline]
@@ -309,6 +323,12 @@ impl<'a> Entry<'a> {
         let shape = self.shape();
         // SAFETY: the key lies where the shape says.
         unsafe { std::slice::from_raw_parts(self.at.0.as_ptr().add(shape.key_at()), shape.key_len) }
+    }
+
+    /// Whether this is the entry of `key`.
+    #[inline]
+    pub fn has_key(self, key: &[u8]) -> bool {
+        same(self.key(), key)
     }
 
     /// When the key expires, if ever.

@@ -71,11 +71,51 @@ fn random_unit() -> f64 {
     (random() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
+/// Buckets that are looked at for one sample while there is a candidate already: where few keys have a deadline, a
+/// whole stripe might have to be searched for as many as were asked for.
+const MOST_BUCKETS: usize = 512;
+
+/// How many candidates are remembered from one eviction to the next.
+const POOL: usize = 16;
+
 /// A key that may be evicted; the one with the highest `worth` goes first.
 struct Candidate {
     worth: u64,
     db: u32,
     key: Vec<u8>,
+}
+
+/// The best candidates that were seen and not yet evicted: with few samples each time, they make the choice nearly as
+/// good as if all keys had been compared.
+#[derive(Default)]
+pub(super) struct Pool {
+    /// What the candidates were judged by.
+    policy: Policy,
+    /// In ascending order of worth.
+    candidates: Vec<Candidate>,
+}
+
+impl Pool {
+    /// The worth that a candidate needs at least to find a place.
+    fn threshold(&mut self, policy: Policy) -> u64 {
+        if self.policy != policy {
+            self.candidates.clear();
+            self.policy = policy;
+        }
+        if self.candidates.len() < POOL { 0 } else { self.candidates.first().map_or(0, |c| c.worth) }
+    }
+
+    fn add(&mut self, new: Candidate) {
+        let at = self.candidates.partition_point(|c| c.worth < new.worth);
+        let alike = self.candidates[at..].iter().take_while(|c| c.worth == new.worth);
+        if alike.clone().any(|c| c.key == new.key && c.db == new.db) {
+            return;
+        }
+        self.candidates.insert(at, new);
+        if self.candidates.len() > POOL {
+            self.candidates.remove(0);
+        }
+    }
 }
 
 impl Keyspace {
@@ -105,7 +145,7 @@ impl Keyspace {
         let start = Instant::now();
         while self.used_bytes() as u64 > limit {
             let Some(victim) = self.victim(now, policy) else { return false };
-            self.evict(&victim, now);
+            self.evict(&victim, now, policy);
             if budget.is_some_and(|b| start.elapsed() > b) {
                 // Memory goes on being freed with the next command; this one may pass.
                 return true;
@@ -114,61 +154,102 @@ impl Keyspace {
         true
     }
 
-    fn evict(&self, victim: &Candidate, now: Millis) {
+    fn evict(&self, victim: &Candidate, now: Millis, policy: Policy) {
         let key = self.key(&victim.key);
         let Ok(mut view) = View::one(self, victim.db, now, Access::Write, key.hash) else { return };
-        if view.remove(&key) {
+        if view.drop_expired(&key) {
+            return;
+        }
+        // It may have been used, replaced or deleted since it was seen.
+        let worth = view.peek(&key).and_then(|entry| worth(&self.settings, entry, now, policy));
+        let stale = worth.is_none_or(|worth| worth < victim.worth && !policy.is_random());
+        if !stale && view.remove(&key) {
             self.counters.evicted.fetch_add(1, Relaxed);
             let event = Event { class: EventClass::Evicted, name: "evicted" };
             view.record(&key, event, || Effect::new("DEL").arg(key.bytes));
         }
     }
 
-    /// The best of some candidates around a random place.
+    /// The best of some candidates around a random place and of those that were seen before.
     fn victim(&self, now: Millis, policy: Policy) -> Option<Candidate> {
+        if policy.is_random() {
+            return self.sample(now, policy, 1, 0).into_iter().max_by_key(|c| c.worth);
+        }
         let samples = (self.settings.maxmemory_samples.load(Relaxed) as usize).max(1);
-        let samples = if matches!(policy, Policy::AllKeysRandom | Policy::VolatileRandom) { 1 } else { samples };
-        let (mut best, mut seen) = (None, 0);
+        let threshold = self.eviction_pool.lock().threshold(policy);
+        let sampled = self.sample(now, policy, samples, threshold);
+        let mut pool = self.eviction_pool.lock();
+        if pool.policy == policy {
+            sampled.into_iter().for_each(|candidate| pool.add(candidate));
+        }
+        pool.candidates.pop()
+    }
+
+    /// Some keys around a random place that are worth `threshold` at least.
+    fn sample(&self, now: Millis, policy: Policy, samples: usize, threshold: u64) -> Vec<Candidate> {
+        let hold = self.holds_expired();
+        let mut sample = Sample { now, policy, hold, wanted: samples, threshold, seen: 0, found: Vec::new() };
         let mut position = random();
         // Once around all stripes, and no further.
         for _ in 0..=self.stripes() {
-            self.sample_stripe(position, now, policy, samples, &mut seen, &mut best);
-            if seen >= samples {
+            self.sample_stripe(position, &mut sample);
+            if sample.seen >= samples {
                 break;
             }
-            let width = 1_u64 << (64 - self.stripe_bits);
-            position = (position & !(width - 1)).wrapping_add(width);
+            position = self.next_stripe(position).unwrap_or(0);
         }
-        best
+        sample.found
     }
 
-    fn sample_stripe(
-        &self,
-        position: u64,
-        now: Millis,
-        policy: Policy,
-        samples: usize,
-        seen: &mut usize,
-        best: &mut Option<Candidate>,
-    ) {
+    fn sample_stripe(&self, position: u64, sample: &mut Sample) {
         let stripe = self.stripes[self.stripe_of(position)].lock.read();
         for db in stripe.ids() {
             let Some(table) = stripe.table(db) else { continue };
-            if table.is_empty() || policy.is_volatile() && table.deadlines() == 0 {
+            if table.is_empty() || sample.policy.is_volatile() && table.deadlines() == 0 {
                 continue;
             }
-            let (mut at, mut here) = (Some(position), 0);
-            while let Some(from) = at.filter(|_| here < samples) {
+            let (mut at, mut here, mut buckets) = (Some(position), 0, 0);
+            while let Some(mut from) = at
+                && here < sample.wanted
+                && (buckets < MOST_BUCKETS || here + sample.seen == 0)
+            {
+                buckets += 1;
+                if sample.policy.is_volatile() {
+                    let Some(skipped) = table.skip_to_deadline(from) else { break };
+                    from = skipped;
+                }
                 at = table.scan(from, &self.hasher, |entry| {
-                    let Some(worth) = worth(&self.settings, entry, now, policy) else { return };
-                    here += 1;
-                    if best.as_ref().is_none_or(|b| worth > b.worth) {
-                        *best = Some(Candidate { worth, db, key: entry.key().to_vec() });
-                    }
+                    here += usize::from(sample.look_at(&self.settings, db, entry));
                 });
             }
-            *seen += here;
+            sample.seen += here;
         }
+    }
+}
+
+/// Keys on their way into the pool.
+struct Sample {
+    now: Millis,
+    policy: Policy,
+    /// Whether expired keys must stay.
+    hold: bool,
+    wanted: usize,
+    threshold: u64,
+    seen: usize,
+    found: Vec<Candidate>,
+}
+
+impl Sample {
+    /// False if the policy does not let the entry be evicted.
+    fn look_at(&mut self, settings: &Settings, db: u32, entry: Entry<'_>) -> bool {
+        if self.hold && entry.deadline().is_some_and(|d| d < self.now) {
+            return false;
+        }
+        let Some(worth) = worth(settings, entry, self.now, self.policy) else { return false };
+        if worth >= self.threshold {
+            self.found.push(Candidate { worth, db, key: entry.key().to_vec() });
+        }
+        true
     }
 }
 

@@ -7,25 +7,31 @@ mod effect;
 mod entry;
 mod evict;
 mod expire;
+mod prefetch;
 mod reclaim;
 mod settings;
 mod stripe;
-mod view;
+mod taken;
 #[cfg(test)]
 mod tests;
+mod view;
+mod walk;
 
 pub use effect::{Effect, Event, EventClass, Listener, LogPosition};
 pub use entry::{Entry, EntryMut, IntMut, NewValue, ValueMut, ValueRef};
+pub(crate) use evict::random;
 pub use settings::{Policy, Settings};
 pub use stripe::{KeyTable, Stripe, TableId};
+pub use taken::Taken;
 pub use view::{Access, View};
+pub use walk::Walk;
 
 use std::sync::Arc;
 
 use crate::clock::{Clock, Millis};
 use crate::error::{Error, Result};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use crate::sync::{CachePadded, RwLock};
+use crate::sync::{CachePadded, Mutex, RwLock};
 use crate::table::KeyHasher;
 use reclaim::Reclaimer;
 
@@ -83,7 +89,7 @@ pub struct Keyspace {
     listening: AtomicBool,
     listener: RwLock<Option<Arc<dyn Listener>>>,
     reclaimer: Reclaimer,
-    eviction_cursor: AtomicU64,
+    eviction_pool: Mutex<evict::Pool>,
     expiry_cursor: AtomicU64,
 }
 
@@ -127,7 +133,7 @@ impl Keyspace {
             listening: AtomicBool::new(false),
             listener: RwLock::new(None),
             reclaimer: Reclaimer::default(),
-            eviction_cursor: AtomicU64::new(0),
+            eviction_pool: Mutex::default(),
             expiry_cursor: AtomicU64::new(0),
         }
     }
@@ -232,20 +238,9 @@ impl Keyspace {
         self.hold_expired.store(hold, Relaxed);
     }
 
-    /// Brings the buckets of some keys closer, then their entries. Never waits: busy stripes are skipped.
-    pub fn prefetch(&self, db: u32, hashes: &[u64]) {
-        self.each_idle(db, hashes, KeyTable::prefetch_bucket);
-        self.each_idle(db, hashes, KeyTable::prefetch_entry);
-    }
-
-    fn each_idle(&self, db: u32, hashes: &[u64], bring: fn(&KeyTable, u64)) {
-        for &hash in hashes {
-            if let Some(stripe) = self.stripes[self.stripe_of(hash)].lock.try_read()
-                && let Some(table) = stripe.table(db)
-            {
-                bring(table, hash);
-            }
-        }
+    /// Whether expired keys are only hidden.
+    pub fn holds_expired(&self) -> bool {
+        self.hold_expired.load(Relaxed)
     }
 
     /// The size of a database. O(stripes).
@@ -275,14 +270,10 @@ impl Keyspace {
 
     /// The access clock of a key that is used now; `old` is its last one.
     fn access_clock(&self, now: Millis, old: Option<u32>) -> u32 {
-        if self.settings.policy().is_lfu() {
-            evict::lfu_touch(&self.settings, now, old)
-        } else {
-            evict::lru_clock(now)
-        }
+        if self.settings.policy().is_lfu() { evict::lfu_touch(&self.settings, now, old) } else { evict::lru_clock(now) }
     }
 
-    fn check_db(&self, db: u32) -> Result<()> {
+    pub(crate) fn check_db(&self, db: u32) -> Result<()> {
         if db < self.databases { Ok(()) } else { Err(Error::DB_INDEX) }
     }
 }

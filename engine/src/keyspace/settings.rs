@@ -8,14 +8,14 @@ use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::
 #[allow(missing_docs, reason = "the names are Redis's own")]
 pub enum Policy {
     #[default]
-    NoEviction,
-    AllKeysLru,
-    AllKeysLfu,
-    AllKeysRandom,
-    VolatileLru,
-    VolatileLfu,
-    VolatileRandom,
-    VolatileTtl,
+    NoEviction = 0,
+    AllKeysLru = 1,
+    AllKeysLfu = 2,
+    AllKeysRandom = 3,
+    VolatileLru = 4,
+    VolatileLfu = 5,
+    VolatileRandom = 6,
+    VolatileTtl = 7,
 }
 
 impl Policy {
@@ -34,6 +34,16 @@ impl Policy {
     /// Whether access clocks count how often instead of when.
     pub fn is_lfu(self) -> bool {
         matches!(self, Self::AllKeysLfu | Self::VolatileLfu)
+    }
+
+    /// Whether access clocks decide what is evicted by when keys were used.
+    pub fn is_lru(self) -> bool {
+        matches!(self, Self::AllKeysLru | Self::VolatileLru)
+    }
+
+    /// Whether what is evicted is left to chance.
+    pub fn is_random(self) -> bool {
+        matches!(self, Self::AllKeysRandom | Self::VolatileRandom)
     }
 
     /// Whether only keys with a deadline are evicted.
@@ -87,8 +97,16 @@ impl Settings {
     /// `maxmemory-policy`.
     #[inline]
     pub fn policy(&self) -> Policy {
-        let n = self.policy.load(Relaxed);
-        Policy::NAMES.iter().map(|&(_, p)| p).find(|&p| p as u8 == n).unwrap_or_default()
+        match self.policy.load(Relaxed) {
+            1 => Policy::AllKeysLru,
+            2 => Policy::AllKeysLfu,
+            3 => Policy::AllKeysRandom,
+            4 => Policy::VolatileLru,
+            5 => Policy::VolatileLfu,
+            6 => Policy::VolatileRandom,
+            7 => Policy::VolatileTtl,
+            _ => Policy::NoEviction,
+        }
     }
 
     /// Sets `maxmemory-policy`.

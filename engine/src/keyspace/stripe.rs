@@ -4,14 +4,17 @@
 #![allow(unsafe_code)]
 
 use crate::clock::Millis;
-use crate::table::{KeyHasher, Slot, Table};
+use crate::table::{self, KeyHasher, Slot, Table};
 use crate::value::Value;
 
-use super::Key;
 use super::entry::{Entry, EntryMut, EntryPtr, NewValue, with_deadline};
+use super::{Key, Keyspace, Taken};
 
 /// Which table of a stripe: the database. In cluster mode it is going to be database and slot.
 pub type TableId = u32;
+
+/// A key on its way into the caches.
+pub(super) type Probe<'a> = table::Probe<'a, EntryPtr>;
 
 /// One lock's share of the keyspace.
 pub struct Stripe {
@@ -33,10 +36,24 @@ pub struct KeyTable {
 /// What making an entry takes besides key and value.
 #[derive(Clone, Copy)]
 pub(super) struct Making<'a> {
-    pub(super) hasher: &'a KeyHasher,
+    pub(super) space: &'a Keyspace,
     pub(super) epoch: bool,
-    /// The access clock of a new key.
-    pub(super) clock: u32,
+    /// The access clock of a new key, if it brings one along.
+    pub(super) clock: Option<u32>,
+    pub(super) now: Millis,
+    /// Whether setting a key that is there counts as an access to it.
+    pub(super) touches: bool,
+}
+
+impl Making<'_> {
+    fn first_clock(&self) -> u32 {
+        self.clock.unwrap_or_else(|| self.space.access_clock(self.now, None))
+    }
+
+    /// The access clock of a key that is set again.
+    fn clock_after(&self, old: u32) -> u32 {
+        if self.touches { self.space.access_clock(self.now, Some(old)) } else { old }
+    }
 }
 
 impl Stripe {
@@ -146,7 +163,7 @@ impl KeyTable {
 
     fn is(key: &[u8]) -> impl Fn(EntryPtr) -> bool + '_ {
         // SAFETY: the table calls this for entries that it holds.
-        move |p| unsafe { p.get() }.key() == key
+        move |p| unsafe { p.get() }.has_key(key)
     }
 
     /// Finds a key.
@@ -159,14 +176,10 @@ impl KeyTable {
         self.table.find_slot(key.hash, Self::is(key.bytes))
     }
 
+    /// Starts to bring a key closer.
     #[inline]
-    pub(super) fn prefetch_bucket(&self, hash: u64) {
-        self.table.prefetch_bucket(hash);
-    }
-
-    #[inline]
-    pub(super) fn prefetch_entry(&self, hash: u64) {
-        self.table.prefetch_entry(hash);
+    pub(super) fn probe(&self, hash: u64) -> Probe<'_> {
+        self.table.probe(hash)
     }
 
     /// Sets a key, whether it is there or not. Returns what is left of an old value.
@@ -179,21 +192,23 @@ impl KeyTable {
     ) -> Option<Box<Value>> {
         let Some((slot, old)) = self.find_slot(key) else {
             let new = EntryPtr::new(key.bytes, value, deadline, making.epoch);
-            self.entry(new).set_clock(making.clock);
+            self.entry(new).set_clock(making.first_clock());
             self.bytes += self.entry(new).bytes();
             self.deadlines += usize::from(deadline.is_some());
-            self.table.insert(key.hash, new, making.hasher);
+            self.table.insert(key.hash, new, &making.space.hasher);
             return None;
         };
+        let clock = making.clock_after(self.entry(old).clock());
         let mut entry = self.entry_mut(old);
         if entry.overwrite(&value, deadline, making.epoch) {
+            entry.read().set_clock(clock);
             if let Some(deadline) = deadline {
                 self.table.note_deadline(key.hash, deadline);
             }
             return None;
         }
         let new = EntryPtr::new(key.bytes, value, deadline, making.epoch);
-        self.entry(new).set_clock(self.entry(old).clock());
+        self.entry(new).set_clock(clock);
         self.bytes += self.entry(new).bytes();
         self.deadlines += usize::from(deadline.is_some());
         self.table.replace(&slot, new);
@@ -215,6 +230,20 @@ impl KeyTable {
         let (slot, old) = self.find_slot(key)?;
         self.table.remove(slot, hasher);
         Some(self.retire(old))
+    }
+
+    /// Takes a key out with all that belongs to it.
+    pub(super) fn take(&mut self, key: &Key<'_>, hasher: &KeyHasher) -> Option<Taken> {
+        let (slot, old) = self.find_slot(key)?;
+        let entry = self.entry(old);
+        let (clock, deadline) = (entry.clock(), entry.deadline());
+        let copied = Taken::copied(entry);
+        self.table.remove(slot, hasher);
+        match (copied, self.retire(old)) {
+            (Some(taken), _) => Some(taken),
+            (None, Some(value)) => Some(Taken::moved(value, deadline, clock)),
+            (None, None) => None,
+        }
     }
 
     /// Changes an entry in place. `None` if the key is not there.
@@ -270,6 +299,11 @@ impl KeyTable {
     /// An entry near a random place, or `None` if nothing is just there.
     pub fn pick(&self, hash: u64, n: usize) -> Option<Entry<'_>> {
         self.table.pick(hash, n).map(|p| self.entry(p))
+    }
+
+    /// The first position from `position` on near which a key with a deadline may be.
+    pub(super) fn skip_to_deadline(&self, position: u64) -> Option<u64> {
+        self.table.skip_to_deadline(position)
     }
 
     /// A time before which nothing is due.

@@ -5,13 +5,13 @@
 //! counted, logged and announced. A thread that holds a view of a keyspace cannot open a second one: that is an
 //! error, not a deadlock.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use smallvec::SmallVec;
 
 use super::entry::{Entry, EntryMut, NewValue};
 use super::stripe::{KeyTable, Making, Stripe};
-use super::{DbSize, Effect, Event, Key, Keyspace, LogPosition};
+use super::{DbSize, Effect, Event, Key, Keyspace, LogPosition, Taken};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::sync::atomic::Ordering::Relaxed;
@@ -48,8 +48,10 @@ enum Held<'k> {
 }
 
 per_thread! {
-    /// The keyspace in which this thread holds a view, by address; 0 for none.
-    static ENTERED: Cell<usize> = const { Cell::new(0) };
+    /// The keyspace in which this thread holds a view, by address (0 for none), and how many others there are.
+    static ENTERED: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+    /// The others: a thread may hold views of several keyspaces, one of each.
+    static ALSO_ENTERED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Some stripes of a keyspace, held for reading or for writing, and one database chosen.
@@ -67,7 +69,6 @@ pub struct View<'k> {
     misses: Cell<u64>,
     effects: Vec<Effect>,
     events: Vec<(u32, Event, Vec<u8>)>,
-    entered_before: usize,
     position: LogPosition,
 }
 
@@ -78,9 +79,9 @@ impl<'k> View<'k> {
     /// [`Error::REENTERED`] from within a view of the same keyspace; so for the other constructors.
     #[inline]
     pub fn one(space: &'k Keyspace, db: u32, now: Millis, access: Access, hash: u64) -> Result<Self> {
-        let entered_before = enter(space)?;
+        enter(space)?;
         let stripe = space.stripe_of(hash);
-        Ok(Self::with(space, db, now, Held::One(stripe, lock(space, stripe, access)), entered_before))
+        Ok(Self::with(space, db, now, Held::One(stripe, lock(space, stripe, access))))
     }
 
     /// A view of the stripes of some keys.
@@ -94,19 +95,19 @@ impl<'k> View<'k> {
         let mut stripes: SmallVec<[usize; 16]> = hashes.map(|h| space.stripe_of(h)).collect();
         stripes.sort_unstable();
         stripes.dedup();
-        let entered_before = enter(space)?;
+        enter(space)?;
         let held = stripes.into_iter().map(|s| (s, lock(space, s, access))).collect();
-        Ok(Self::with(space, db, now, Held::Some(held), entered_before))
+        Ok(Self::with(space, db, now, Held::Some(held)))
     }
 
     /// A view of everything.
     pub fn all(space: &'k Keyspace, db: u32, now: Millis, access: Access) -> Result<Self> {
-        let entered_before = enter(space)?;
+        enter(space)?;
         let held = (0..space.stripes()).map(|s| lock(space, s, access)).collect();
-        Ok(Self::with(space, db, now, Held::All(held), entered_before))
+        Ok(Self::with(space, db, now, Held::All(held)))
     }
 
-    fn with(space: &'k Keyspace, db: u32, now: Millis, held: Held<'k>, entered_before: usize) -> Self {
+    fn with(space: &'k Keyspace, db: u32, now: Millis, held: Held<'k>) -> Self {
         Self {
             space,
             held,
@@ -121,7 +122,6 @@ impl<'k> View<'k> {
             misses: Cell::new(0),
             effects: Vec::new(),
             events: Vec::new(),
-            entered_before,
             position: 0,
         }
     }
@@ -164,7 +164,7 @@ impl<'k> View<'k> {
     ///
     /// # Panics
     /// If the view does not hold it: the command did not declare its key.
-    fn stripe(&self, hash: u64) -> &Stripe {
+    pub(super) fn stripe(&self, hash: u64) -> &Stripe {
         let wanted = self.space.stripe_of(hash);
         let guard = match &self.held {
             Held::One(stripe, guard) => (*stripe == wanted).then_some(guard),
@@ -206,6 +206,11 @@ impl<'k> View<'k> {
             Guard::Write(stripe) => Some(&mut **stripe),
             Guard::Read(_) => None,
         })
+    }
+
+    /// The table of the chosen database in the stripe of `hash`.
+    pub(super) fn table_of(&self, hash: u64) -> Option<&KeyTable> {
+        self.stripe(hash).table(self.db)
     }
 
     /// The tables of the chosen database, in the order of their hashes.
@@ -251,6 +256,19 @@ impl<'k> View<'k> {
         entry
     }
 
+    /// Reads a key and counts a hit or a miss, but no access: for commands that ask about a key, not for its value.
+    pub fn look(&self, key: &Key<'_>) -> Option<Entry<'_>> {
+        let entry = self.peek(key);
+        let counter = if entry.is_some() { &self.hits } else { &self.misses };
+        counter.set(counter.get() + 1);
+        entry
+    }
+
+    /// Counts an access to an entry even if reads leave the access clocks alone: `TOUCH` means what it says.
+    pub fn touch_anyway(&self, entry: Entry<'_>) {
+        entry.set_clock(self.space.access_clock(self.now, Some(entry.clock())));
+    }
+
     /// Counts an access to an entry.
     #[inline]
     pub fn touch(&self, entry: Entry<'_>) {
@@ -269,20 +287,29 @@ impl<'k> View<'k> {
 
     /// Deletes a key that has expired, which is a change of its own and comes before the one that found it.
     pub fn drop_expired(&mut self, key: &Key<'_>) -> bool {
-        let past = self.found(key).is_some_and(|e| self.is_past(e.deadline()));
+        // Where no key has a deadline there is nothing to look for.
+        let table = self.stripe(key.hash).table(self.db).filter(|t| t.deadlines() > 0);
+        let past = table.and_then(|t| t.find(key)).is_some_and(|e| self.is_past(e.deadline()));
         if !past || self.space.hold_expired.load(Relaxed) {
             return false;
         }
-        self.take_away(key);
-        self.space.counters.expired.fetch_add(1, Relaxed);
-        let event = Event { class: super::EventClass::Expired, name: "expired" };
-        self.record(key, event, || Effect::new("DEL").arg(key.bytes));
+        self.expire(key);
         true
     }
 
+    /// Deletes a key because its time has come.
+    pub(super) fn expire(&mut self, key: &Key<'_>) {
+        if !self.take_away(key) {
+            return;
+        }
+        self.space.counters.expired.fetch_add(1, Relaxed);
+        let event = Event { class: super::EventClass::Expired, name: "expired" };
+        self.record(key, event, || Effect::new("DEL").arg(key.bytes));
+    }
+
     fn making(&self, hash: u64) -> Making<'k> {
-        let clock = self.space.access_clock(self.now, None);
-        Making { hasher: &self.space.hasher, epoch: self.stripe(hash).epoch, clock }
+        let epoch = self.stripe(hash).epoch;
+        Making { space: self.space, epoch, clock: None, now: self.now, touches: self.touches }
     }
 
     /// Sets a key to a value, with a deadline or without. The caller records the effect.
@@ -312,6 +339,31 @@ impl<'k> View<'k> {
         true
     }
 
+    /// Takes a key out with its value, deadline and access clock, to put it [back](Self::restore) under another key or
+    /// into another database; a big value moves without being copied. The caller records the effect.
+    pub fn take(&mut self, key: &Key<'_>) -> Option<Taken> {
+        if self.drop_expired(key) {
+            return None;
+        }
+        let (db, space) = (self.db, self.space);
+        let taken = self.stripe_mut(key.hash).table_mut(db)?.take(key, &space.hasher)?;
+        self.changed = true;
+        Some(taken)
+    }
+
+    /// Puts under a key what was taken from another, in place of whatever the key holds.
+    pub fn restore(&mut self, key: &Key<'_>, taken: Taken) {
+        if !self.drop_expired(key) {
+            self.take_away(key);
+        }
+        let making = Making { clock: Some(taken.clock()), ..self.making(key.hash) };
+        let db = self.db;
+        self.changed = true;
+        let deadline = taken.deadline();
+        let table = self.stripe_mut(key.hash).table_or_new(db);
+        taken.with_value(|value| table.put(key, value, deadline, making));
+    }
+
     /// Changes a value in place. `None` if the key is not there (or has expired). The caller records the effect.
     pub fn update<R>(&mut self, key: &Key<'_>, change: impl FnOnce(&mut EntryMut<'_>) -> R) -> Option<R> {
         self.drop_expired(key);
@@ -338,11 +390,12 @@ impl<'k> View<'k> {
 
     /// Empties a database; the view holds everything. Returns how many keys there were.
     pub fn flush(&mut self, db: u32, background: bool) -> usize {
-        let taken: Vec<KeyTable> = self.stripes_mut().filter_map(|s| s.take(db)).collect();
-        let keys = taken.iter().map(KeyTable::len).sum();
-        if keys > 0 {
-            self.changed = true;
+        let keys = self.stripes().filter_map(|(_, s)| s.table(db)).map(KeyTable::len).sum();
+        if keys == 0 {
+            return 0;
         }
+        self.changed = true;
+        let taken: Vec<KeyTable> = self.stripes_mut().filter_map(|s| s.take(db)).collect();
         if background {
             self.space.reclaimer.send(Box::new(taken));
         }
@@ -393,7 +446,10 @@ impl<'k> View<'k> {
     }
 
     fn finish(&mut self) {
-        debug_assert_eq!(self.changed, self.changes > 0, "a change without an effect, or an effect without a change");
+        debug_assert!(
+            self.changed == (self.changes > 0) || std::thread::panicking(),
+            "a change without an effect, or an effect without a change"
+        );
         let first = match &self.held {
             Held::One(stripe, _) => *stripe,
             Held::Some(guards) => guards.first().map_or(0, |g| g.0),
@@ -434,19 +490,51 @@ impl<'k> View<'k> {
 impl Drop for View<'_> {
     fn drop(&mut self) {
         self.finish();
-        ENTERED.with(|e| e.set(self.entered_before));
+        leave(self.space);
     }
 }
 
 #[inline]
-fn enter(space: &Keyspace) -> Result<usize> {
+fn enter(space: &Keyspace) -> Result<()> {
     let here = std::ptr::from_ref(space).addr();
-    let before = ENTERED.with(|e| e.get());
-    if before == here {
+    if ENTERED.with(|e| e.get()) != (0, 0) {
+        return enter_also(here);
+    }
+    ENTERED.with(|e| e.set((here, 0)));
+    Ok(())
+}
+
+#[cold]
+fn enter_also(here: usize) -> Result<()> {
+    let (first, others) = ENTERED.with(|e| e.get());
+    if first == here || ALSO_ENTERED.with(|also| also.borrow().contains(&here)) {
         return Err(Error::REENTERED);
     }
-    ENTERED.with(|e| e.set(here));
-    Ok(before)
+    ENTERED.with(|e| e.set((first, others + 1)));
+    ALSO_ENTERED.with(|also| also.borrow_mut().push(here));
+    Ok(())
+}
+
+#[inline]
+fn leave(space: &Keyspace) {
+    match ENTERED.with(|e| e.get()) {
+        (_, 0) => ENTERED.with(|e| e.set((0, 0))),
+        (first, others) => leave_one(std::ptr::from_ref(space).addr(), first, others - 1),
+    }
+}
+
+/// Views may end in any order.
+#[cold]
+fn leave_one(here: usize, first: usize, others: usize) {
+    let first = ALSO_ENTERED.with(|also| {
+        let mut also = also.borrow_mut();
+        if first == here {
+            return also.pop().unwrap_or(0);
+        }
+        also.retain(|&other| other != here);
+        first
+    });
+    ENTERED.with(|e| e.set((first, others)));
 }
 
 fn lock(space: &Keyspace, stripe: usize, access: Access) -> Guard<'_> {

@@ -3,4 +3,6 @@
 //! Commands and the typed Rust API call the same operations. An operation checks everything before its first change,
 //! and leaves an effect and an event for each change it makes.
 
+pub mod bitmap;
+pub mod generic;
 pub mod string;

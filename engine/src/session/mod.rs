@@ -72,6 +72,11 @@ impl Session {
         Self { core, caller, parser: Parser::default(), batch: Batch::default() }
     }
 
+    /// How long a request that has arrived in part will be at least, from its start, as far as it has announced.
+    pub fn expected(&self) -> usize {
+        self.parser.expected()
+    }
+
     /// Runs the requests at the front of `input` and writes their replies. Returns how many bytes of `input` are done
     /// with; the caller keeps the rest, a request that has not arrived whole, and feeds it again with more behind it.
     pub fn feed(&mut self, input: &[u8], output: &mut Output) -> (Status, usize) {

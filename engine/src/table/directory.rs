@@ -53,7 +53,13 @@ impl Chunk {
 impl Directory {
     pub(super) fn new(base: u32, page: PageRef) -> Self {
         let chunk = Chunk { depth: 0, bits: 0, earliest: u64::MAX, slots: Box::new([page]) };
-        Self { base, root_bits: 0, root: vec![0], chunks: vec![chunk], bytes: size_of::<Chunk>() + size_of::<PageRef>() }
+        Self {
+            base,
+            root_bits: 0,
+            root: vec![0],
+            chunks: vec![chunk],
+            bytes: size_of::<Chunk>() + size_of::<PageRef>(),
+        }
     }
 
     fn chunk_index(&self, hash: u64) -> usize {

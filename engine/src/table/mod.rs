@@ -72,6 +72,23 @@ pub struct Slot {
     hash: u64,
 }
 
+/// A look-up that has been started, so that many can wait for memory at once.
+pub struct Probe<'a, P> {
+    page: Page<'a>,
+    hash: u64,
+    pointers: std::marker::PhantomData<P>,
+}
+
+impl<P: Pointer> Probe<'_, P> {
+    /// The second step, when the bucket has arrived: brings the entry closer.
+    #[inline]
+    pub fn fetch(&self) {
+        if let Some((_, p)) = self.page.find(self.hash, |_: P| true) {
+            p.prefetch();
+        }
+    }
+}
+
 // SAFETY: a table is a tree of pages that only it refers to; it may go to another thread when its pointers may.
 unsafe impl<P: Send> Send for Table<P> {}
 // SAFETY: all changes need `&mut self`.
@@ -90,7 +107,13 @@ impl<P: Pointer> Table<P> {
     /// An empty table whose keys' hashes all share their first `base` bits.
     pub fn new(base: u32) -> Self {
         let page = PageRef::new(base);
-        Self { directory: Directory::new(base, page), base, len: 0, page_bytes: page.bytes(), pointers: std::marker::PhantomData }
+        Self {
+            directory: Directory::new(base, page),
+            base,
+            len: 0,
+            page_bytes: page.bytes(),
+            pointers: std::marker::PhantomData,
+        }
     }
 
     /// How many pointers it holds. O(1).
@@ -133,18 +156,12 @@ impl<P: Pointer> Table<P> {
         Some((Slot { page, place, hash }, p))
     }
 
-    /// Brings the bucket of a hash closer.
+    /// Starts to bring what is stored under a hash closer: its bucket first.
     #[inline]
-    pub fn prefetch_bucket(&self, hash: u64) {
-        self.page(hash).prefetch(hash);
-    }
-
-    /// Brings the likely entry of a hash closer; its bucket should be close by now.
-    #[inline]
-    pub fn prefetch_entry(&self, hash: u64) {
-        if let Some(p) = self.page(hash).candidate::<P>(hash) {
-            p.prefetch();
-        }
+    pub fn probe(&self, hash: u64) -> Probe<'_, P> {
+        let page = self.page(hash);
+        page.prefetch(hash);
+        Probe { page, hash, pointers: std::marker::PhantomData }
     }
 
     /// Adds a pointer whose key is not in the table. The pause is one page split at most.
@@ -271,6 +288,24 @@ impl<P: Pointer> Table<P> {
         self.directory.earliest()
     }
 
+    /// The first position from `position` on in a page that may hold something with a deadline. Skips what cannot.
+    pub fn skip_to_deadline(&self, position: u64) -> Option<u64> {
+        let mut at = position;
+        loop {
+            let (earliest, after_chunk) = self.directory.chunk_earliest(at);
+            let next = if earliest == u64::MAX {
+                after_chunk
+            } else {
+                let page = self.directory.page(at);
+                if self.page(at).earliest() != u64::MAX {
+                    return Some(at);
+                }
+                directory::after(at, page.depth())
+            };
+            at = self.within(at, next)?;
+        }
+    }
+
     /// One step of a walk for what is due: the pointers of one page whose deadline is at most `now`, which the caller
     /// must remove. Skips what cannot be due. Returns the position to go on from.
     pub fn due(&mut self, position: u64, now: u64, out: &mut Vec<P>) -> Option<u64> {
@@ -282,9 +317,7 @@ impl<P: Pointer> Table<P> {
         let mut page = self.page_mut(at);
         if page.read().earliest() <= now {
             let mut rest = u64::MAX;
-            page.read().for_each(|p: P| {
-                if p.deadline() <= now { out.push(p) } else { rest = rest.min(p.deadline()) }
-            });
+            page.read().for_each(|p: P| if p.deadline() <= now { out.push(p) } else { rest = rest.min(p.deadline()) });
             page.set_earliest(rest);
         }
         let next = directory::after(position, at.depth());

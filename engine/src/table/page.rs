@@ -261,12 +261,7 @@ impl<'a> Page<'a> {
         prefetch(std::ptr::from_ref(&self.lines[1 + self.home(hash)]));
     }
 
-    /// What the home bucket holds under this fingerprint, most likely the key's entry.
-    pub(super) fn candidate<P: Pointer>(&self, hash: u64) -> Option<P> {
-        let line = &self.lines[1 + self.home(hash)];
-        self.in_line(line, hash, |_: P| true).map(|(_, p)| p)
-    }
-
+    #[inline]
     fn in_line<P: Pointer>(&self, line: &Line, hash: u64, mut is: impl FnMut(P) -> bool) -> Option<(usize, P)> {
         let window = window(hash, self.at.depth());
         let mut found = matches(line.0[0], fingerprint(hash));
@@ -295,13 +290,7 @@ impl<'a> Page<'a> {
         if line.marks() == 0 { None } else { self.find_displaced(home, hash, is) }
     }
 
-    #[cold]
-    fn find_displaced<P: Pointer>(
-        &self,
-        home: usize,
-        hash: u64,
-        mut is: impl FnMut(P) -> bool,
-    ) -> Option<(Place, P)> {
+    fn find_displaced<P: Pointer>(&self, home: usize, hash: u64, mut is: impl FnMut(P) -> bool) -> Option<(Place, P)> {
         self.search_lines(home).skip(1).find_map(|i| {
             let (slot, p) = self.in_line(&self.lines[i], hash, &mut is)?;
             Some((Place { line: i as u8, slot: slot as u8 }, p))
@@ -441,9 +430,9 @@ impl<'a> PageMut<'a> {
 
     /// All slots with their fingerprints.
     fn packed(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.lines[1..].iter().flat_map(|line| {
-            (0..SLOTS).filter(|&s| line.0[s + 1] != 0).map(|s| (line.0[s + 1], line.fingerprint(s)))
-        })
+        self.lines[1..]
+            .iter()
+            .flat_map(|line| (0..SLOTS).filter(|&s| line.0[s + 1] != 0).map(|s| (line.0[s + 1], line.fingerprint(s))))
     }
 }
 

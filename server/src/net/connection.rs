@@ -1,25 +1,67 @@
 //! A connection: a socket, its session, and the bytes between them.
 
 use std::io::{ErrorKind, IoSlice};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
-use carnelian::command::Output;
+use carnelian::command::{Client, Core, Output};
 use carnelian::session::{Session, Status};
 use smallvec::SmallVec;
 
+use super::limits::Limits;
 use super::stream::Stream;
 
 /// How often one connection may fill the read buffer before others get their turn.
 const READS_IN_A_ROW: usize = 8;
+/// A long request is read into memory of its own, of which this much is reserved ahead of what has arrived; more only
+/// if more than that has arrived.
+const READ_AHEAD: usize = 1 << 20;
+/// Unsent replies of this size stop the reading of further requests, whatever the limits say.
+const HOLD: usize = 1 << 30;
+/// Changes of a connection's memory below this are not worth counting.
+const COUNTED_STEP: usize = 16 * 1024;
 
-/// One client's connection.
+/// One client's connection. Idle ones hold no buffers.
 pub(crate) struct Connection {
     stream: Stream,
     session: Session,
-    /// The beginning of a request whose end has not arrived. Empty most of the time: idle connections hold no buffers.
+    client: Arc<Client>,
+    /// The beginning of a request whose end has not arrived.
     input: Vec<u8>,
-    output: Output,
+    /// Replies that the socket has not taken.
+    output: Option<Box<Output>>,
+    /// The memory of the two that has been counted.
+    counted: usize,
+    /// Since when the replies have been above the soft limit.
+    soft_since: Option<u64>,
+    /// The peer sends no more: reading goes on until the end.
+    ended: bool,
     /// No more requests are read; the connection ends when the output is out.
     closing: bool,
+    /// Clients are paused, and the input begins with a request that has to wait.
+    paused: bool,
+    /// Too many replies are unsent: nothing is read until they are.
+    held: bool,
+}
+
+/// What connections of a loop use in turn.
+pub(crate) struct Tools {
+    /// What is read into.
+    pub(crate) buffer: Box<[u8]>,
+    /// What replies are written to, unless a connection has some of its own left.
+    pub(crate) output: Output,
+    /// The time in milliseconds, by the engine's clock.
+    pub(crate) now: u64,
+    pub(crate) limits: Limits,
+}
+
+/// What a socket is ready for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Ready {
+    /// There may be something to read.
+    pub(crate) read: bool,
+    /// And nothing will come after it.
+    pub(crate) ended: bool,
 }
 
 /// What a turn of a connection came to.
@@ -29,7 +71,7 @@ pub(crate) enum Turn {
     Wait,
     /// There is more to read now.
     Again,
-    /// Clients are paused.
+    /// Clients are paused: resume when they are not.
     Paused,
     /// The connection is over.
     Over,
@@ -37,74 +79,260 @@ pub(crate) enum Turn {
 
 impl Connection {
     pub(crate) fn new(stream: Stream, session: Session) -> Self {
-        Self { stream, session, input: Vec::new(), output: Output::default(), closing: false }
+        let client = Arc::clone(session.client());
+        Self {
+            stream,
+            session,
+            client,
+            input: Vec::new(),
+            output: None,
+            counted: 0,
+            soft_since: None,
+            ended: false,
+            closing: false,
+            paused: false,
+            held: false,
+        }
     }
 
-    pub(crate) fn stream_mut(&mut self) -> &mut Stream {
-        &mut self.stream
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Whether replies wait for the socket.
+    pub(crate) fn has_output(&self) -> bool {
+        self.output.is_some()
     }
 
     /// Reads what has arrived, runs it and sends the replies.
-    pub(crate) fn readable(&mut self, buffer: &mut [u8]) -> Turn {
-        for _ in 0..READS_IN_A_ROW {
-            if self.closing {
-                break;
+    #[inline]
+    pub(crate) fn turn(&mut self, core: &Core, tools: &mut Tools, ready: Ready) -> Turn {
+        self.ended |= ready.ended;
+        let read = ready.read && !self.paused && !self.held;
+        if !read && self.output.is_none() {
+            return Turn::Wait;
+        }
+        self.work(core, tools, read, false)
+    }
+
+    /// Runs the requests that waited for the end of a pause, then reads on.
+    pub(crate) fn resume(&mut self, core: &Core, tools: &mut Tools) -> Turn {
+        if !std::mem::take(&mut self.paused) {
+            return Turn::Wait;
+        }
+        self.work(core, tools, true, true)
+    }
+
+    fn work(&mut self, core: &Core, tools: &mut Tools, read: bool, resume: bool) -> Turn {
+        let mut own = self.output.take();
+        let output = own.as_deref_mut().unwrap_or(&mut tools.output);
+        let before = output.len();
+        let mut turn = Turn::Wait;
+        if resume {
+            turn = self.run_input(&tools.limits, output);
+        }
+        if read && turn == Turn::Wait {
+            turn = self.read_and_run(&mut tools.buffer, &tools.limits, tools.now, output);
+        }
+        if turn != Turn::Over && self.flush(output, before) {
+            turn = Turn::Over;
+        }
+        if self.held && turn == Turn::Wait && output.len() < HOLD / 2 {
+            // What has arrived in the meantime makes no event.
+            self.held = false;
+            turn = Turn::Again;
+        }
+        match own {
+            Some(own) if !own.is_empty() => self.output = Some(own),
+            None if !tools.output.is_empty() => {
+                self.output = Some(Box::new(std::mem::take(&mut tools.output)));
             }
-            let n = match self.stream.read(buffer) {
-                Ok(0) => return Turn::Over,
+            _ => {}
+        }
+        self.count_memory(core);
+        if self.output.is_some() && turn != Turn::Over && self.over_soft_limit(tools) { Turn::Over } else { turn }
+    }
+
+    fn read_and_run(&mut self, buffer: &mut [u8], limits: &Limits, now: u64, output: &mut Output) -> Turn {
+        self.client.active.store(now, Relaxed);
+        for _ in 0..READS_IN_A_ROW {
+            if self.closing || self.held {
+                return Turn::Wait;
+            }
+            let missing = self.session.expected().saturating_sub(self.input.len());
+            let long = !self.input.is_empty() && missing > buffer.len();
+            let (read, room) = if long { self.read_long(missing) } else { (self.stream.read(buffer), buffer.len()) };
+            let n = match read {
+                Ok(0) => {
+                    // What has been asked for is still answered: the peer may have closed only its own half.
+                    self.closing = true;
+                    return Turn::Wait;
+                }
                 Ok(n) => n,
-                Err(e) if e.kind() == ErrorKind::WouldBlock => return self.flush(),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return Turn::Wait,
                 Err(e) if e.kind() == ErrorKind::Interrupted => continue,
                 Err(_) => return Turn::Over,
             };
-            match self.take(&buffer[..n]) {
-                Status::Continue => {}
-                Status::Close => self.closing = true,
-                Status::Paused => {
-                    return if self.flush() == Turn::Over { Turn::Over } else { Turn::Paused };
-                }
+            let turn = match long {
+                true if n < missing => Turn::Wait,
+                true => self.run_input(limits, output),
+                false => self.run_new(&buffer[..n], limits, output),
+            };
+            if turn != Turn::Wait || self.over_query_limit(limits) {
+                return if turn == Turn::Wait { Turn::Over } else { turn };
             }
-            // A short read means that the socket is drained: the next bytes make a new event.
-            if n < buffer.len() {
-                return self.flush();
+            // A short read means that the socket is drained: the next bytes make a new event. Only the end, if it has
+            // been announced already, does not.
+            if n < room && !self.ended {
+                return Turn::Wait;
             }
         }
-        match self.flush() {
-            Turn::Wait if !self.closing => Turn::Again,
-            turn => turn,
-        }
+        if self.closing || self.held { Turn::Wait } else { Turn::Again }
     }
 
-    fn take(&mut self, bytes: &[u8]) -> Status {
-        if self.input.is_empty() {
-            let (status, used) = self.session.feed(bytes, &mut self.output);
+    /// Reads more of a long request behind what there is of it. Memory grows with what arrives, not with what has been
+    /// announced.
+    fn read_long(&mut self, missing: usize) -> (std::io::Result<usize>, usize) {
+        if self.input.capacity() - self.input.len() < missing.min(64 * 1024) {
+            self.input.reserve_exact(missing.min(self.input.len().max(READ_AHEAD)));
+        }
+        let room = self.input.capacity() - self.input.len();
+        (self.stream.read_behind(&mut self.input), room)
+    }
+
+    /// Runs the requests in `bytes`, behind what is left of earlier ones.
+    #[inline]
+    fn run_new(&mut self, bytes: &[u8], limits: &Limits, output: &mut Output) -> Turn {
+        if !self.input.is_empty() {
+            self.input.extend_from_slice(bytes);
+            return self.run_input(limits, output);
+        }
+        let (status, used) = self.session.feed(bytes, output);
+        if used < bytes.len() {
             self.input.extend_from_slice(&bytes[used..]);
-            return status;
         }
-        self.input.extend_from_slice(bytes);
-        let (status, used) = self.session.feed(&self.input, &mut self.output);
-        self.input.drain(..used);
-        if self.input.is_empty() {
-            self.input = Vec::new();
-        }
-        status
+        self.after(status, limits, output)
     }
 
-    /// Sends as much as the socket takes.
-    pub(crate) fn flush(&mut self) -> Turn {
-        while !self.output.is_empty() {
-            let slices: SmallVec<[IoSlice<'_>; 8]> = self.output.slices().collect();
+    fn run_input(&mut self, limits: &Limits, output: &mut Output) -> Turn {
+        let (status, used) = self.session.feed(&self.input, output);
+        if used == self.input.len() {
+            self.input = Vec::new();
+        } else {
+            self.input.drain(..used);
+        }
+        self.after(status, limits, output)
+    }
+
+    #[inline]
+    fn after(&mut self, status: Status, limits: &Limits, output: &Output) -> Turn {
+        let unsent = output.len();
+        if unsent > limits.output.hard {
+            self.log_output_limit();
+            return Turn::Over;
+        }
+        self.held = unsent > HOLD;
+        match status {
+            Status::Continue => Turn::Wait,
+            Status::Close => {
+                self.closing = true;
+                self.input = Vec::new();
+                Turn::Wait
+            }
+            Status::Paused => {
+                self.paused = true;
+                Turn::Paused
+            }
+        }
+    }
+
+    /// Sends as much as the socket takes. Returns whether the connection is over.
+    fn flush(&mut self, output: &mut Output, before: usize) -> bool {
+        let over = loop {
+            if output.is_empty() {
+                output.shrink();
+                break self.closing;
+            }
+            let slices: SmallVec<[IoSlice<'_>; 8]> = output.slices().collect();
             let written = self.stream.write(&slices);
             drop(slices);
             match written {
-                Ok(0) => return Turn::Over,
-                Ok(n) => self.output.consume(n),
-                Err(e) if e.kind() == ErrorKind::WouldBlock => return Turn::Wait,
+                Ok(0) => break true,
+                Ok(n) => output.consume(n),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => break false,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Turn::Over,
+                Err(_) => break true,
             }
+        };
+        if before > 0 || !output.is_empty() {
+            self.client.output_bytes.store(output.len(), Relaxed);
         }
-        self.output.shrink();
-        if self.closing { Turn::Over } else { Turn::Wait }
+        over
+    }
+
+    fn over_query_limit(&self, limits: &Limits) -> bool {
+        let over = self.input.len() > limits.query;
+        if over {
+            tracing::warn!("Closing client that reached max query buffer length: {}", self.describe());
+        }
+        over
+    }
+
+    fn over_soft_limit(&mut self, tools: &Tools) -> bool {
+        let soft = tools.limits.output.soft;
+        if self.output.as_ref().is_none_or(|o| o.len() <= soft) {
+            self.soft_since = None;
+            return false;
+        }
+        let since = *self.soft_since.get_or_insert(tools.now);
+        let over = tools.now.saturating_sub(since) > tools.limits.output.soft_millis;
+        if over {
+            self.log_output_limit();
+        }
+        over
+    }
+
+    fn log_output_limit(&self) {
+        tracing::warn!("Client {} closed for overcoming of output buffer limits.", self.describe());
+    }
+
+    /// Looked at every second: whether the connection has to end for its silence or its unread replies.
+    pub(crate) fn is_overdue(&mut self, tools: &Tools) -> bool {
+        let silence = tools.now.saturating_sub(self.client.active.load(Relaxed));
+        if tools.limits.timeout > 0 && silence > tools.limits.timeout && !self.paused {
+            tracing::debug!("Closing idle client: {}", self.describe());
+            return true;
+        }
+        self.output.is_some() && self.over_soft_limit(tools)
+    }
+
+    fn count_memory(&mut self, core: &Core) {
+        let held = self.input.capacity() + self.output.as_ref().map_or(0, |o| o.bytes());
+        if held == self.counted {
+            return;
+        }
+        self.client.input_bytes.store(self.input.len(), Relaxed);
+        if held == 0 || held.abs_diff(self.counted) >= COUNTED_STEP {
+            core.keyspace.count_other_bytes(self.counted, held);
+            self.counted = held;
+        }
+    }
+
+    /// Gives back what has been counted of its memory: the last thing that is done with a connection.
+    pub(crate) fn forget(self, core: &Core) {
+        core.keyspace.count_other_bytes(self.counted, 0);
+    }
+
+    fn describe(&self) -> String {
+        let Client { id, origin, .. } = &*self.client;
+        format!(
+            "id={id} addr={} laddr={} fd={} name={} qbuf={} omem={}",
+            origin.addr,
+            origin.laddr,
+            origin.fd,
+            String::from_utf8_lossy(&self.client.names.lock().name),
+            self.input.len(),
+            self.output.as_ref().map_or(0, |o| o.len()),
+        )
     }
 }

@@ -1,83 +1,284 @@
 //! One I/O thread.
 
 use std::io;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::time::{Duration, Instant};
 
 use carnelian::Engine;
-use carnelian::command::Origin;
-use mio::net::TcpListener;
+use carnelian::command::{Output, Pause};
+use crossbeam_channel::Receiver;
+use mio::event::Event;
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
-use super::connection::{Connection, Turn};
+use super::accept::Acceptor;
+use super::connection::{Connection, Ready, Tools, Turn};
+use super::limits::Limits;
+use super::listen::Listener;
+use super::mailbox::{Mailbox, Message, WAKER};
 use super::stream::Stream;
 
-const LISTENER: Token = Token(usize::MAX);
+/// The token of the first listener; the others count down from it.
+const LISTENERS: usize = usize::MAX - 1;
+/// The longest that a loop sleeps: how often silence and unread replies are looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// How late a paused client may be resumed.
+const PAUSE_TICK: Duration = Duration::from_millis(1);
+/// How long a server that stops tries to send what is left.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// What all loops of a server share.
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    /// The mailboxes of the loops.
+    pub(crate) mailboxes: Vec<Arc<Mailbox>>,
+    /// How many connections there are.
+    pub(crate) connections: AtomicUsize,
+    /// The server ends.
+    pub(crate) stopping: AtomicBool,
+}
 
 /// A loop and the connections it owns.
-pub struct EventLoop {
+pub(crate) struct EventLoop {
     poll: Poll,
-    engine: Engine,
-    listener: TcpListener,
+    shared: Arc<Shared>,
+    mailbox: Arc<Mailbox>,
+    messages: Receiver<Message>,
+    acceptor: Acceptor,
+    /// The loop that gets the next connection.
+    next: usize,
     connections: Slab<Connection>,
-    /// What bytes are read into, by one connection after the other.
-    buffer: Box<[u8]>,
+    tools: Tools,
+    /// Connections that have more to read.
+    again: Vec<usize>,
+    /// Connections that wait for the end of a pause.
+    paused: Vec<usize>,
+    /// The pause they wait for.
+    pause: Option<Pause>,
+    last_tick: Instant,
 }
 
 impl EventLoop {
-    /// A loop that accepts connections.
-    pub fn new(engine: Engine, mut listener: TcpListener) -> io::Result<Self> {
-        let poll = Poll::new()?;
-        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-        Ok(Self { poll, engine, listener, connections: Slab::new(), buffer: vec![0; 64 * 1024].into() })
+    /// The loop of the mailbox with this index; connections come through `listeners`, if it has any, or from other
+    /// loops.
+    pub(crate) fn new(
+        poll: Poll,
+        shared: Arc<Shared>,
+        index: usize,
+        messages: Receiver<Message>,
+        mut listeners: Vec<Listener>,
+    ) -> io::Result<Self> {
+        for (i, listener) in listeners.iter_mut().enumerate() {
+            listener.register(poll.registry(), Token(LISTENERS - i))?;
+        }
+        let mailbox = shared.mailboxes.get(index).cloned().ok_or(io::ErrorKind::InvalidInput)?;
+        let core = shared.engine.core();
+        let tools = Tools {
+            buffer: vec![0; 64 * 1024].into(),
+            output: Output::default(),
+            now: core.keyspace.clock().millis(),
+            limits: Limits::read(core),
+        };
+        Ok(Self {
+            poll,
+            shared,
+            mailbox,
+            messages,
+            acceptor: Acceptor::new(listeners),
+            next: 0,
+            connections: Slab::new(),
+            tools,
+            again: Vec::new(),
+            paused: Vec::new(),
+            pause: None,
+            last_tick: Instant::now(),
+        })
     }
 
-    /// Runs until the process ends.
-    pub fn run(&mut self) -> io::Result<()> {
+    /// Runs until the server stops.
+    pub(crate) fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
-        let mut again: Vec<usize> = Vec::new();
-        loop {
-            let timeout = if again.is_empty() { Duration::from_millis(100) } else { Duration::ZERO };
-            if let Err(e) = self.poll.poll(&mut events, Some(timeout))
-                && e.kind() != io::ErrorKind::Interrupted
-            {
-                return Err(e);
-            }
-            for key in std::mem::take(&mut again) {
-                self.turn(key, true, &mut again);
+        while !self.shared.stopping.load(Acquire) {
+            self.wait(&mut events)?;
+            for key in std::mem::take(&mut self.again) {
+                self.turn(key, Ready { read: true, ended: false });
             }
             for event in &events {
                 match event.token() {
-                    LISTENER => self.accept(),
-                    Token(key) => self.turn(key, event.is_readable() || event.is_read_closed(), &mut again),
+                    WAKER => self.read_mail(),
+                    Token(token) if token > LISTENERS - self.acceptor.listeners_mut().len() => self.accept(),
+                    Token(key) => self.turn(key, ready(event)),
                 }
             }
+            if self.acceptor.due_in() == Some(Duration::ZERO) {
+                self.accept();
+            }
+            if !self.paused.is_empty() {
+                self.resume();
+            }
+            if self.last_tick.elapsed() >= TICK {
+                self.tick();
+            }
+        }
+        self.finish(&mut events);
+        Ok(())
+    }
+
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        let timeout = match (self.again.is_empty(), self.paused.is_empty()) {
+            (false, _) => Duration::ZERO,
+            (true, false) => PAUSE_TICK,
+            (true, true) => self.acceptor.due_in().map_or(TICK, |due| due.min(TICK)),
+        };
+        if let Err(e) = self.poll.poll(events, Some(timeout)) {
+            if e.kind() != io::ErrorKind::Interrupted {
+                return Err(e);
+            }
+            events.clear();
+        }
+        let core = self.shared.engine.core();
+        self.tools.now = core.keyspace.clock().millis();
+        self.tools.limits.refresh(core);
+        Ok(())
+    }
+
+    fn read_mail(&mut self) {
+        self.mailbox.awake();
+        while let Ok(message) = self.messages.try_recv() {
+            match message {
+                Message::Adopt(stream) => self.adopt(stream),
+                Message::Look(key) => self.look(key),
+            }
+        }
+    }
+
+    /// Looks at the flags of a client that somebody has changed.
+    fn look(&mut self, key: usize) {
+        if self.connections.get(key).is_some_and(|c| c.client().killed.load(Relaxed)) {
+            self.remove(key);
         }
     }
 
     fn accept(&mut self) {
-        while let Ok((stream, _)) = self.listener.accept() {
-            let _ = stream.set_nodelay(true);
-            let connection = Connection::new(Stream::Tcp(stream), self.engine.session(Origin::default(), None));
-            let key = self.connections.insert(connection);
-            let stream = self.connections[key].stream_mut();
-            let interest = Interest::READABLE | Interest::WRITABLE;
-            if self.poll.registry().register(stream, Token(key), interest).is_err() {
-                self.connections.remove(key);
+        let mut mine = Vec::new();
+        let Self { acceptor, shared, tools, mailbox, next, .. } = self;
+        acceptor.accept(shared, &tools.limits, |stream| {
+            let turn = *next % shared.mailboxes.len();
+            *next = turn + 1;
+            match shared.mailboxes.get(turn) {
+                Some(other) if !Arc::ptr_eq(other, mailbox) => other.send(Message::Adopt(stream)),
+                _ => mine.push(stream),
             }
+        });
+        for stream in mine {
+            self.adopt(stream);
         }
     }
 
-    fn turn(&mut self, key: usize, readable: bool, again: &mut Vec<usize>) {
+    /// Makes a connection its own.
+    fn adopt(&mut self, mut stream: Stream) {
+        let entry = self.connections.vacant_entry();
+        let key = entry.key();
+        // Both directions from the start: no system call changes this later.
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(e) = self.poll.registry().register(&mut stream, Token(key), interest) {
+            tracing::warn!("Error registering fd event for the new client: {e}");
+            self.shared.connections.fetch_sub(1, Relaxed);
+            return;
+        }
+        let mailbox = Arc::clone(&self.mailbox);
+        let wake = Box::new(move || mailbox.send(Message::Look(key)));
+        let session = self.shared.engine.session(stream.origin(), Some(wake));
+        entry.insert(Connection::new(stream, session));
+    }
+
+    #[inline]
+    fn turn(&mut self, key: usize, ready: Ready) {
         let Some(connection) = self.connections.get_mut(key) else { return };
-        let turn = if readable { connection.readable(&mut self.buffer) } else { connection.flush() };
+        let turn = connection.turn(self.shared.engine.core(), &mut self.tools, ready);
+        self.follow(key, turn);
+    }
+
+    #[inline]
+    fn follow(&mut self, key: usize, turn: Turn) {
         match turn {
             Turn::Wait => {}
-            Turn::Again | Turn::Paused => again.push(key),
-            Turn::Over => {
-                let mut connection = self.connections.remove(key);
-                let _ = self.poll.registry().deregister(connection.stream_mut());
+            Turn::Again => self.again.push(key),
+            Turn::Paused => {
+                if self.paused.is_empty() {
+                    self.pause = self.pause_now();
+                }
+                self.paused.push(key);
             }
+            Turn::Over => self.remove(key),
         }
     }
+
+    fn pause_now(&self) -> Option<Pause> {
+        let core = self.shared.engine.core();
+        core.clients.paused(core.keyspace.clock().millis())
+    }
+
+    /// Resumes the connections that wait for the end of a pause, if it is over or another one now.
+    fn resume(&mut self) {
+        let pause = self.pause_now();
+        if pause.is_some() && pause == self.pause {
+            return;
+        }
+        for key in std::mem::take(&mut self.paused) {
+            let Some(connection) = self.connections.get_mut(key) else { continue };
+            let turn = connection.resume(self.shared.engine.core(), &mut self.tools);
+            self.follow(key, turn);
+        }
+    }
+
+    fn tick(&mut self) {
+        self.last_tick = Instant::now();
+        let tools = &self.tools;
+        if tools.limits.timeout == 0 && !tools.limits.output.has_soft() {
+            return;
+        }
+        let overdue: Vec<usize> =
+            self.connections.iter_mut().filter_map(|(key, c)| c.is_overdue(tools).then_some(key)).collect();
+        for key in overdue {
+            self.remove(key);
+        }
+    }
+
+    fn remove(&mut self, key: usize) {
+        // Closing the socket takes it out of the poll as well: nobody else has a handle to it.
+        let Some(connection) = self.connections.try_remove(key) else { return };
+        self.shared.connections.fetch_sub(1, Relaxed);
+        connection.forget(self.shared.engine.core());
+    }
+
+    /// Listens no more, and sends what can be sent quickly.
+    fn finish(&mut self, events: &mut Events) {
+        self.acceptor.close();
+        let deadline = Instant::now() + LAST_WORDS;
+        loop {
+            for key in (0..self.connections.capacity()).filter(|&k| self.connections.contains(k)).collect::<Vec<_>>() {
+                self.turn(key, Ready { read: false, ended: false });
+            }
+            let pending = self.connections.iter().any(|(_, c)| c.has_output());
+            let left = deadline.saturating_duration_since(Instant::now());
+            if !pending || left.is_zero() || self.poll.poll(events, Some(left.min(Duration::from_millis(5)))).is_err() {
+                break;
+            }
+        }
+        for connection in self.connections.drain() {
+            self.shared.connections.fetch_sub(1, Relaxed);
+            connection.forget(self.shared.engine.core());
+        }
+        self.messages.try_iter().for_each(drop);
+    }
+}
+
+/// What an event says. An error is found by reading.
+#[inline]
+fn ready(event: &Event) -> Ready {
+    let ended = event.is_read_closed() || event.is_error();
+    Ready { read: event.is_readable() || ended, ended }
 }

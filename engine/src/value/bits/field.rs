@@ -134,6 +134,12 @@ impl Field {
     }
 }
 
+impl std::fmt::Display for Field {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", if self.signed { 'i' } else { 'u' }, self.width)
+    }
+}
+
 /// Sixteen bytes as one number, starting with the byte that a field starts in: no field reaches beyond the ninth.
 struct Window {
     start: Option<usize>,

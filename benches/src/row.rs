@@ -1,0 +1,110 @@
+//! What a row of the comparison is made of: a name, a target and the work that yields its figures.
+
+use anyhow::Result;
+
+use crate::lab::Lab;
+use crate::peer::Peer;
+
+/// The work of a row: it starts the peer as it needs it and reports one round's figures.
+///
+/// Every peer and every round must yield the same labels in the same order, or the figures cannot be compared.
+pub type Work = Box<dyn Fn(&Lab, &Peer) -> Result<Vec<Figure>>>;
+
+/// One row: some work, measured on every server.
+pub struct Row {
+    /// What `--only` matches; short, without spaces.
+    pub name: &'static str,
+    /// What the row measures, for people.
+    pub title: &'static str,
+    /// The unit of every figure of the row.
+    pub unit: Unit,
+    /// What every judged figure has to reach.
+    pub target: Target,
+    /// How many rounds are worth their time.
+    pub rounds: Rounds,
+    /// The measurement.
+    pub run: Work,
+}
+
+/// What a figure has to reach; less is better in every unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Target {
+    /// Carnelian's figure over Valkey's, at most.
+    pub ratio: f64,
+    /// Carnelian's figure by itself, at most.
+    pub at_most: Option<f64>,
+}
+
+/// How often a row is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rounds {
+    /// As often as the command line says; for whatever the machine's noise can reach.
+    Asked,
+    /// Once: the figure hardly varies and is dear to get.
+    Once,
+}
+
+/// One measured figure of a row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    /// Which of the row's figures this is.
+    pub label: String,
+    /// The figure, in the row's unit.
+    pub value: f64,
+    /// Whether the row's target applies to it; the others are there to be read.
+    pub judged: bool,
+}
+
+/// The unit of a row's figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Microseconds of the server's CPU time for one request.
+    CpuMicros,
+    /// Bytes of resident memory for one key.
+    BytesPerKey,
+    /// Milliseconds by the clock.
+    Millis,
+}
+
+impl Target {
+    /// Carnelian's figure is to be at most `ratio` of Valkey's.
+    pub const fn ratio(ratio: f64) -> Self {
+        Self { ratio, at_most: None }
+    }
+
+    /// And at most `limit` by itself.
+    pub const fn and_at_most(self, limit: f64) -> Self {
+        Self { at_most: Some(limit), ..self }
+    }
+}
+
+impl Figure {
+    /// A figure that has to reach the row's target.
+    pub fn judged(label: impl Into<String>, value: f64) -> Self {
+        Self { label: label.into(), value, judged: true }
+    }
+
+    /// A figure that explains the others.
+    pub fn noted(label: impl Into<String>, value: f64) -> Self {
+        Self { label: label.into(), value, judged: false }
+    }
+}
+
+impl Unit {
+    /// How people read it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CpuMicros => "server CPU, µs a request",
+            Self::BytesPerKey => "RSS, bytes a key",
+            Self::Millis => "ms",
+        }
+    }
+
+    /// Digits after the point that mean something.
+    pub const fn decimals(self) -> usize {
+        match self {
+            Self::CpuMicros | Self::Millis => 2,
+            Self::BytesPerKey => 1,
+        }
+    }
+}

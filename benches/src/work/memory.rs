@@ -1,0 +1,28 @@
+//! Resident memory a small key costs, at several sizes of the keyspace.
+//!
+//! Several, because a table that doubles costs least just before it does and most just after: one size would flatter
+//! whoever is lucky at it.
+
+use crate::loader::{self, Shape};
+use crate::row::{Figure, Work};
+use crate::server::Server;
+
+/// Thousands of keys: from a power of two to the next, where tables double, and a large one.
+const SIZES: [u64; 5] = [1_000, 1_300, 1_600, 2_000, 10_000];
+
+/// Bytes a key of 16 B with a value of 8 B costs at each size, each time from a fresh server.
+pub fn per_key(ttl: bool) -> Work {
+    Box::new(move |lab, peer| {
+        let mut figures = Vec::with_capacity(SIZES.len());
+        for keys in SIZES.map(|thousands| lab.scaled(thousands * 1000)) {
+            let server = Server::start(lab, peer)?;
+            let empty = server.settled_memory()?;
+            loader::load(server.port, Shape { value_len: 8, ttl }, 0..keys)?;
+            server.expect_keys(keys)?;
+            let loaded = server.settled_memory()?;
+            let per_key = loaded.saturating_sub(empty) as f64 / keys as f64;
+            figures.push(Figure::judged(format!("at {} M keys", keys as f64 / 1e6), per_key));
+        }
+        Ok(figures)
+    })
+}

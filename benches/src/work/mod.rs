@@ -1,0 +1,5 @@
+//! The measurements: each file measures one kind of thing and yields figures for a row.
+
+pub mod cpu;
+pub mod growth;
+pub mod memory;

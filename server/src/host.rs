@@ -1,0 +1,81 @@
+//! The process around the engine, as the engine's commands need it: `SHUTDOWN`, and what `INFO` says of the server.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Relaxed, Release};
+
+use crate::net::Shared;
+
+/// A handle to a running server: it can be asked about, and stopped, from any thread.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+    facts: Arc<Facts>,
+}
+
+/// What does not change while a server runs.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    /// TCP addresses that it listens at.
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// The Unix socket.
+    pub(crate) unix_socket: Option<PathBuf>,
+    /// The configuration file.
+    pub(crate) config_file: Option<PathBuf>,
+}
+
+impl Handle {
+    pub(crate) fn new(shared: Arc<Shared>, facts: Facts) -> Self {
+        Self { shared, facts: Arc::new(facts) }
+    }
+
+    /// Makes the server stop: running commands end, nothing more is accepted, what can be sent quickly is sent. Returns
+    /// at once.
+    pub fn shutdown(&self) {
+        self.shared.stopping.store(true, Release);
+        for mailbox in &self.shared.mailboxes {
+            mailbox.wake();
+        }
+    }
+
+    /// TCP addresses that the server listens at.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.facts.addresses
+    }
+
+    /// How many threads serve connections.
+    pub fn io_threads(&self) -> usize {
+        self.shared.mailboxes.len()
+    }
+
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Relaxed)
+    }
+
+    /// The server's own lines of a section of `INFO`, in Redis's names; none for sections that it knows nothing of.
+    pub fn info(&self, section: &str) -> Vec<(&'static str, String)> {
+        let path = |p: &Option<PathBuf>| p.as_ref().map(|p| p.display().to_string()).unwrap_or_default();
+        match section {
+            "server" => vec![
+                ("tcp_port", self.facts.addresses.first().map_or(0, SocketAddr::port).to_string()),
+                ("unixsocket", path(&self.facts.unix_socket)),
+                ("multiplexing_api", if cfg!(target_os = "linux") { "epoll" } else { "kqueue" }.into()),
+                ("process_id", std::process::id().to_string()),
+                ("executable", path(&std::env::current_exe().ok())),
+                ("config_file", path(&self.facts.config_file)),
+                ("io_threads_active", u8::from(self.io_threads() > 1).to_string()),
+                ("io_threads", self.io_threads().to_string()),
+            ],
+            "clients" => vec![("connected_connections", self.connections().to_string())],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handle").field("facts", &self.facts).finish_non_exhaustive()
+    }
+}

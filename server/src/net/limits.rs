@@ -1,0 +1,55 @@
+//! What connections may do, as the directives have it: read again whenever one of them has changed.
+
+use std::time::Duration;
+
+use carnelian::command::Core;
+
+use crate::directives;
+use crate::directives::output_limits::{OutputLimit, OutputLimits};
+
+/// The limits in force.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    generation: u64,
+    /// `timeout`: milliseconds of silence after which a connection ends; 0 for never.
+    pub(crate) timeout: u64,
+    /// `client-query-buffer-limit`.
+    pub(crate) query: usize,
+    /// `client-output-buffer-limit normal`.
+    pub(crate) output: OutputLimit,
+    /// `maxclients`.
+    pub(crate) maxclients: usize,
+    /// `tcp-keepalive`.
+    pub(crate) keepalive: Option<Duration>,
+    /// Only peers on this machine are let in.
+    pub(crate) local_only: bool,
+}
+
+impl Limits {
+    /// The limits of an engine's directives.
+    pub(crate) fn read(core: &Core) -> Self {
+        // The generation first: a change while the rest is read makes it be read again.
+        let generation = core.config.generation();
+        let int = |name| usize::try_from(directives::int(&core.config, name)).unwrap_or(0);
+        let limits = OutputLimits::parse(&directives::value(&core.config, "client-output-buffer-limit"));
+        let keepalive = int("tcp-keepalive");
+        Self {
+            generation,
+            timeout: int("timeout") as u64 * 1000,
+            query: int("client-query-buffer-limit"),
+            output: limits.unwrap_or_default().normal,
+            maxclients: int("maxclients"),
+            keepalive: (keepalive > 0).then(|| Duration::from_secs(keepalive as u64)),
+            local_only: directives::value(&core.config, "protected-mode") == "yes"
+                && core.config.get("requirepass").is_empty(),
+        }
+    }
+
+    /// Reads the limits again if a directive has changed.
+    #[inline]
+    pub(crate) fn refresh(&mut self, core: &Core) {
+        if self.generation != core.config.generation() {
+            *self = Self::read(core);
+        }
+    }
+}

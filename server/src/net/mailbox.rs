@@ -1,0 +1,63 @@
+//! How other threads reach a loop: a channel and something that wakes it.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::AcqRel};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use mio::{Poll, Token, Waker};
+
+use super::stream::Stream;
+
+/// The token of a loop's waker.
+pub(crate) const WAKER: Token = Token(usize::MAX);
+
+/// What a loop is told.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// A new connection is its to own.
+    Adopt(Stream),
+    /// Somebody has changed the flags of the client of this connection. The connection may have ended since, and
+    /// another taken its key: looking at that one does no harm.
+    Look(usize),
+}
+
+/// A loop's mailbox, shared with everybody who may want to reach it.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    sender: Sender<Message>,
+    waker: Waker,
+    /// Whether the loop has been woken and has not looked yet: one wake-up serves many messages.
+    woken: AtomicBool,
+}
+
+impl Mailbox {
+    /// A mailbox that wakes `poll`, and the end that its loop keeps.
+    pub(crate) fn new(poll: &Poll) -> io::Result<(Arc<Self>, Receiver<Message>)> {
+        let (sender, receiver) = unbounded();
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        Ok((Arc::new(Self { sender, waker, woken: AtomicBool::new(false) }), receiver))
+    }
+
+    /// Sends a message; lost if the loop has ended.
+    pub(crate) fn send(&self, message: Message) {
+        if self.sender.send(message).is_ok() {
+            self.wake();
+        }
+    }
+
+    /// Makes the loop look around.
+    pub(crate) fn wake(&self) {
+        if !self.woken.swap(true, AcqRel)
+            && let Err(e) = self.waker.wake()
+        {
+            tracing::warn!("Cannot wake an I/O thread: {e}");
+        }
+    }
+
+    /// Called by the loop before it looks. Messages sent before are there to be received then: a sender that finds the
+    /// flag set has put its message there before this swap.
+    pub(crate) fn awake(&self) {
+        self.woken.swap(false, AcqRel);
+    }
+}

@@ -1,0 +1,68 @@
+//! What concerns the process: descriptors, the pid file, the service manager.
+
+use std::io;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Descriptors that are not clients': listeners, polls, files.
+const RESERVED: u64 = 32;
+
+/// Raises the limit of open files so that there may be `clients` clients. Returns how many there may be.
+pub(crate) fn allow_clients(clients: u64) -> u64 {
+    let wanted = clients.saturating_add(RESERVED);
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_none_or(|n| n >= wanted) {
+        return clients;
+    }
+    // The hard limit can be raised only by those who may.
+    let tries = [wanted.max(maximum.unwrap_or(wanted)), maximum.unwrap_or(wanted)];
+    for maximum in tries {
+        let current = wanted.min(maximum);
+        if setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: Some(maximum) }).is_ok() {
+            return current.saturating_sub(RESERVED).min(clients);
+        }
+    }
+    current.unwrap_or(wanted).saturating_sub(RESERVED)
+}
+
+/// The file with the process's id, which goes when this does.
+#[derive(Debug)]
+pub(crate) struct PidFile(PathBuf);
+
+impl PidFile {
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
+        std::fs::write(path, format!("{}\n", std::process::id()))?;
+        Ok(Self(path.to_owned()))
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        // Somebody may have removed it, or the whole directory; there is nothing left to do about that.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Tells systemd how things are, if it started us and wants to know.
+pub(crate) fn notify(state: &str) {
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    if let Err(e) = send_to(&path, state) {
+        tracing::warn!("Cannot notify the service manager: {e}");
+    }
+}
+
+fn send_to(path: &std::ffi::OsStr, state: &str) -> io::Result<()> {
+    let socket = UnixDatagram::unbound()?;
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::linux::net::SocketAddrExt;
+        use std::os::unix::ffi::OsStrExt;
+        if let Some(name) = path.as_bytes().strip_prefix(b"@") {
+            let address = std::os::unix::net::SocketAddr::from_abstract_name(name)?;
+            return socket.send_to_addr(state.as_bytes(), &address).map(drop);
+        }
+    }
+    socket.send_to(state.as_bytes(), path).map(drop)
+}

@@ -1,0 +1,73 @@
+//! From the start to the end.
+
+use std::io::Read;
+use std::time::{Duration, Instant};
+
+use crate::harness::{Directory, Server, bulk, pattern, request};
+
+#[test]
+fn a_clean_stop() {
+    for signal in ["-TERM", "-INT"] {
+        let directory = Directory::new();
+        let (socket, pid) = (directory.file("s.sock"), directory.file("s.pid"));
+        let mut server = Server::start(&["--unixsocket", socket.to_str().unwrap(), "--pidfile", pid.to_str().unwrap()]);
+        let id = server.child.id().to_string();
+        crate::harness::eventually("the pid file", || std::fs::read_to_string(&pid).is_ok_and(|t| t.trim() == id));
+        assert!(socket.exists());
+        let mut client = server.connect();
+        client.ask(&[b"GET", b"none"], b"$-1\r\n");
+        server.signal(signal);
+        assert_eq!(client.rest(), b"");
+        assert_eq!(server.exit_code(), Some(0));
+        assert!(!socket.exists() && !pid.exists());
+        server.expect_log("now ready to exit, bye bye");
+    }
+}
+
+#[test]
+fn what_can_be_sent_quickly_is_sent() {
+    let mut server = Server::start(&[]);
+    let value = pattern(20 << 20);
+    let mut client = server.connect();
+    client.ask(&[b"SET", b"k", &value], b"+OK\r\n");
+    client.send(&request(&[b"GET", b"k"]));
+    let mut start = [0; 1000];
+    client.0.read_exact(&mut start).unwrap();
+    server.signal("-TERM");
+    let all = [start.to_vec(), client.rest()].concat();
+    assert!(all == bulk(&value), "{} bytes", all.len());
+    assert_eq!(server.exit_code(), Some(0));
+}
+
+#[test]
+fn an_unread_reply_does_not_delay_the_end() {
+    let mut server = Server::start(&[]);
+    let mut client = server.connect();
+    client.ask(&[b"SET", b"k", &pattern(50 << 20)], b"+OK\r\n");
+    client.send(&request(&[b"GET", b"k"]));
+    std::thread::sleep(Duration::from_millis(100));
+    let start = Instant::now();
+    server.signal("-TERM");
+    assert_eq!(server.exit_code(), Some(0));
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+}
+
+#[test]
+fn the_banner() {
+    let server = Server::start(&["--io-threads", "2", "--bind", "127.0.0.1"]);
+    let log = server.log();
+    let pid = server.child.id();
+    assert!(log.contains(&format!("pid={pid}, 2 I/O threads")), "{log}");
+    assert!(log.contains(&format!("Ready to accept connections on 127.0.0.1:{}\n", server.port)), "{log}");
+    assert!(log.lines().all(|l| l.starts_with(&format!("{pid}:M "))), "{log}");
+}
+
+#[test]
+fn an_idle_server_uses_no_time() {
+    let server = Server::start(&["--io-threads", "2"]);
+    let _clients: Vec<_> = (0..50).map(|_| server.connect()).collect();
+    std::thread::sleep(Duration::from_millis(200));
+    let before = server.ticks();
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(server.ticks() - before <= 2);
+}

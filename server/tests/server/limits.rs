@@ -1,0 +1,125 @@
+//! What clients may not do, and what becomes of those who do.
+
+use std::io::Read;
+use std::net::{TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
+
+use crate::harness::{Client, Server, pattern, request};
+
+#[test]
+fn max_clients() {
+    let server = Server::start(&["--maxclients", "3"]);
+    let mut clients: Vec<_> = (0..3).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        client.ask(&[b"GET", b"none"], b"$-1\r\n");
+    }
+    assert_eq!(server.connect().rest(), b"-ERR max number of clients reached\r\n");
+    clients.pop();
+    crate::harness::eventually("room for a client", || {
+        let mut client = server.connect();
+        client.send(b"GET none\r\n");
+        let mut first = [0];
+        client.0.read_exact(&mut first).unwrap();
+        first == *b"$"
+    });
+}
+
+#[test]
+fn silence() {
+    let server = Server::start(&["--timeout", "1"]);
+    let (mut silent, mut busy) = (server.connect(), server.connect());
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(3500) {
+        busy.ask(&[b"GET", b"none"], b"$-1\r\n");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    silent.0.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    assert_eq!(silent.rest(), b"");
+    busy.ask(&[b"GET", b"none"], b"$-1\r\n");
+}
+
+#[test]
+fn unread_replies_above_the_hard_limit() {
+    let server = Server::start(&["--client-output-buffer-limit", "normal", "1mb", "0", "0"]);
+    let value = pattern(400_000);
+    let mut client = server.connect();
+    client.ask(&[b"SET", b"k", &value], b"+OK\r\n");
+    client.send(&request(&[b"GET", b"k"]).repeat(1000));
+    // The replies in time may have come; not all of them.
+    assert!(client.rest().len() < 400_000_000);
+    server.expect_log("closed for overcoming of output buffer limits");
+    server.connect().ask(&[b"GET", b"none"], b"$-1\r\n");
+}
+
+#[test]
+fn unread_replies_above_the_soft_limit() {
+    let server = Server::start(&["--client-output-buffer-limit", "normal", "0", "100kb", "1"]);
+    let value = pattern(50 << 20);
+    let mut client = server.connect();
+    client.ask(&[b"SET", b"k", &value], b"+OK\r\n");
+    let start = Instant::now();
+    client.send(&request(&[b"GET", b"k"]));
+    server.expect_log("closed for overcoming of output buffer limits");
+    assert!(start.elapsed() > Duration::from_secs(1));
+    assert!(client.rest().len() < value.len());
+}
+
+#[test]
+fn long_requests() {
+    let server = Server::start(&["--client-query-buffer-limit", "1mb"]);
+    let mut client = server.connect();
+    client.send(b"*2\r\n$3\r\nGET\r\n$5000000\r\n");
+    let _ = std::io::Write::write_all(&mut client.0, &pattern(2_000_000));
+    assert_eq!(client.rest(), b"");
+    server.expect_log("reached max query buffer length");
+}
+
+/// An address of this machine that is not the loopback's, if it has one.
+fn own_address() -> Option<std::net::IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    // Sends nothing: only the route is looked up.
+    socket.connect("192.0.2.1:9").ok()?;
+    socket.local_addr().ok().map(|a| a.ip()).filter(|ip| !ip.is_loopback())
+}
+
+#[test]
+fn protected_mode() {
+    let Some(address) = own_address() else { return };
+    let connect = |server: &Server| {
+        let stream = TcpStream::connect((address, server.port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        Client(stream)
+    };
+    let server = Server::start(&[]);
+    let text = String::from_utf8(connect(&server).rest()).unwrap();
+    assert!(text.starts_with("-DENIED Redis is running in protected mode because") && text.ends_with("outside.\r\n"));
+    // As Redis 7.0 says it, byte for byte.
+    assert_eq!(text.len(), 1067);
+    server.connect().ask(&[b"GET", b"none"], b"$-1\r\n");
+    let open = Server::start(&["--protected-mode", "no"]);
+    connect(&open).ask(&[b"GET", b"none"], b"$-1\r\n");
+}
+
+#[test]
+fn no_descriptors_left() {
+    let server = Server::start(&["--io-threads", "1"]);
+    let id = server.child.id().to_string();
+    let limit = |files: &str| {
+        let set = std::process::Command::new("prlimit").args(["--pid", &id, files]).status();
+        set.is_ok_and(|status| status.success())
+    };
+    if !limit("--nofile=60:10000") {
+        return;
+    }
+    // More than the server can accept: the others wait, and it does not spin.
+    let clients: Vec<_> = (0..100).map(|_| server.connect()).collect();
+    server.expect_log("Accepting client connection: ");
+    let before = server.ticks();
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(server.ticks() - before <= 5, "{} ticks", server.ticks() - before);
+    let mut last = server.connect();
+    last.send(b"GET none\r\n");
+    drop(clients);
+    last.expect(b"$-1\r\n");
+    assert_eq!(server.log().matches("Accepting client connection: ").count(), 1);
+}

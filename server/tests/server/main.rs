@@ -1,0 +1,9 @@
+//! The built server, driven over sockets.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod configuration;
+mod harness;
+mod lifecycle;
+mod limits;
+mod requests;
+mod scale;

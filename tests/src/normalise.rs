@@ -1,0 +1,356 @@
+//! What two correct servers may answer differently, and so is not compared as it stands: one table, each line with its
+//! reason. Everything that is not in [`TABLE`] is compared byte for byte, and so is every error.
+
+use std::collections::BTreeMap;
+
+use crate::commands;
+use crate::generate::directives;
+use crate::resp::Reply;
+
+/// One line of the table.
+pub struct Rule {
+    /// The command, or `container|subcommand`, in lower case; `container|` is the container alone.
+    pub command: &'static str,
+    /// What is compared instead of the reply.
+    pub how: How,
+    /// Why the reply is left open.
+    pub why: &'static str,
+}
+
+/// How replies are made comparable. Errors never are.
+#[derive(Clone, Copy)]
+pub enum How {
+    /// Only the kind of the reply, and of the elements of an array or set.
+    Kind,
+    /// The elements, in no order, at every depth.
+    Unordered,
+    /// Integers, not negative, which may differ by this much.
+    Near(i64),
+    /// A reply that names a key counts as "one that exists"; the driver has asked. See [`KEY_EXISTS`].
+    ExistingKey,
+    /// A help text: only its first line, which says how to ask.
+    Help,
+    /// `name=value` words of which only these are compared.
+    Fields(&'static [&'static str]),
+    /// `name:value` words of which only these are compared.
+    ColonFields(&'static [&'static str]),
+    /// Pairs of name and value, in no order, of the directives that streams use.
+    Directives,
+    /// Pairs of name and value; the values of these names are masked.
+    Masked(&'static [&'static str]),
+    /// Names, in no order, of the commands that both must have.
+    CommandNames,
+    /// COMMAND INFO's entries: their facts, sets in no order, without what later versions changed.
+    CommandFacts,
+}
+
+/// What the driver puts in place of RANDOMKEY's reply when the key is there.
+pub const KEY_EXISTS: &[u8] = b"(a key that exists)";
+
+const fn rule(command: &'static str, how: How, why: &'static str) -> Rule {
+    Rule { command, how, why }
+}
+
+/// Everything that is normalised.
+pub const TABLE: &[Rule] = &[
+    rule("randomkey", How::ExistingKey, "any key will do, as long as it is there"),
+    rule("keys", How::Unordered, "the order of a keyspace is the server's own"),
+    rule(
+        "scan",
+        How::Kind,
+        "one call's cursor and elements are the server's own; whole iterations are compared as sets",
+    ),
+    rule("ttl", How::Near(2), "the two servers run the command at different moments"),
+    rule("pttl", How::Near(2000), "the two servers run the command at different moments"),
+    rule("expiretime", How::Near(2), "a relative deadline counts from when each server got it"),
+    rule("pexpiretime", How::Near(2000), "a relative deadline counts from when each server got it"),
+    rule("time", How::Kind, "the clock"),
+    rule("object|freq", How::Kind, "the counter is probabilistic, and which commands touch it is internal"),
+    rule("object|idletime", How::Near(2), "the clock"),
+    rule("object|refcount", How::Kind, "how values are shared between keys is internal"),
+    rule("object|help", How::Help, "later versions have more subcommands, and the words are our own"),
+    rule("client|help", How::Help, "later versions have more subcommands, and the words are our own"),
+    rule("config|help", How::Help, "later versions have more subcommands, and the words are our own"),
+    rule("command|help", How::Help, "later versions have more subcommands, and the words are our own"),
+    rule("memory|help", How::Help, "later versions have more subcommands, and the words are our own"),
+    rule("slowlog|help", How::Help, "later versions have more subcommands, and the words are our own"),
+    rule("latency|help", How::Help, "later versions have more subcommands, and the words are our own"),
+    rule("debug|help", How::Help, "later versions have more subcommands, and the words are our own"),
+    rule(
+        "hello",
+        How::Masked(&["server", "version", "id", "modules"]),
+        "the server's own name and the connection's number",
+    ),
+    rule("client|id", How::Kind, "counts connections, of which the two servers had different ones"),
+    rule("client|list", How::Kind, "shows other connections, addresses and ages"),
+    rule(
+        "client|info",
+        How::Fields(&["name", "flags", "db", "sub", "psub", "ssub", "multi", "cmd", "user", "redir", "resp"]),
+        "addresses, ages and buffer sizes; later versions have more fields",
+    ),
+    rule(
+        "config|get",
+        How::Directives,
+        "the order is the server's own, and a pattern may match directives that one lacks",
+    ),
+    rule("command|list", How::CommandNames, "later versions have more commands, others have less; the order is open"),
+    rule(
+        "command|info",
+        How::CommandFacts,
+        "sets come in any order; tips, notes and some flags are later versions' own",
+    ),
+    rule("command|", How::CommandFacts, "all commands, in no order; as for COMMAND INFO"),
+    rule("command|getkeysandflags", How::Unordered, "flags are a set"),
+    rule("command|docs", How::Kind, "the words are our own"),
+    rule("info", How::Kind, "figures of a process"),
+    rule("lolwut", How::Kind, "art"),
+    rule("memory|usage", How::Kind, "memory is what each server makes of it"),
+    rule("memory|stats", How::Kind, "memory is what each server makes of it"),
+    rule("memory|doctor", How::Kind, "memory is what each server makes of it"),
+    rule("latency|doctor", How::Kind, "an opinion in words"),
+    rule("latency|histogram", How::Kind, "times of a process"),
+    rule("debug|object", How::ColonFields(&["encoding"]), "addresses, sizes when serialised, and access clocks"),
+    rule("debug|stringmatch-len", How::Kind, "a time"),
+];
+
+/// Whether the two replies to a command agree.
+#[must_use]
+pub fn agree(command: &[Vec<u8>], ours: &Reply, theirs: &Reply) -> bool {
+    if ours == theirs {
+        return true;
+    }
+    let Some(rule) = rule_of(command) else { return false };
+    match (rule.how, ours, theirs) {
+        (_, a, b) if a.is_error() || b.is_error() => false,
+        (How::Near(far), Reply::Integer(a), Reply::Integer(b)) => {
+            *a >= 0 && *b >= 0 && a.abs_diff(*b) <= far.unsigned_abs()
+        }
+        (how, a, b) => canonical(how, a) == canonical(how, b),
+    }
+}
+
+/// Whether RANDOMKEY's reply must be looked up before it is compared.
+#[must_use]
+pub fn names_any_key(command: &[Vec<u8>]) -> bool {
+    rule_of(command).is_some_and(|rule| matches!(rule.how, How::ExistingKey))
+}
+
+fn rule_of(command: &[Vec<u8>]) -> Option<&'static Rule> {
+    let word = |n: usize| command.get(n).map(|w| String::from_utf8_lossy(w).to_ascii_lowercase());
+    let name = word(0)?;
+    let full = format!("{name}|{}", word(1).unwrap_or_default());
+    TABLE.iter().find(|rule| rule.command == name || rule.command == full)
+}
+
+fn canonical(how: How, reply: &Reply) -> Reply {
+    match how {
+        How::Kind => kind(reply),
+        How::Unordered => unordered(reply),
+        How::Near(_) | How::ExistingKey => reply.clone(),
+        How::Help => help(reply),
+        How::Fields(names) => fields(reply, '=', names),
+        How::ColonFields(names) => fields(reply, ':', names),
+        How::Directives => directives_only(reply),
+        How::Masked(names) => masked(reply, names),
+        How::CommandNames => command_names(reply),
+        How::CommandFacts => command_facts(reply),
+    }
+}
+
+fn word(text: impl Into<Vec<u8>>) -> Reply {
+    Reply::Simple(text.into())
+}
+
+fn kind(reply: &Reply) -> Reply {
+    match reply {
+        // Arrays of a fixed shape, as TIME's and SCAN's, show what is in them; longer ones do not.
+        Reply::Array(items) if items.len() <= 2 => Reply::Array(items.iter().map(|item| word(item.kind())).collect()),
+        other => word(other.kind()),
+    }
+}
+
+fn unordered(reply: &Reply) -> Reply {
+    let sorted = |items: &[Reply]| {
+        let mut items: Vec<_> = items.iter().map(unordered).collect();
+        items.sort();
+        items
+    };
+    match reply {
+        Reply::Array(items) => Reply::Array(sorted(items)),
+        Reply::Set(items) => Reply::Set(sorted(items)),
+        Reply::Map(pairs) => {
+            let mut pairs: Vec<_> = pairs.iter().map(|(k, v)| (unordered(k), unordered(v))).collect();
+            pairs.sort();
+            Reply::Map(pairs)
+        }
+        other => other.clone(),
+    }
+}
+
+fn help(reply: &Reply) -> Reply {
+    match reply {
+        Reply::Array(lines) => Reply::Array(lines.iter().take(1).cloned().collect()),
+        other => other.clone(),
+    }
+}
+
+/// The listed fields of a text of `name=value` words, with the kind of reply that the text came in.
+fn fields(reply: &Reply, separator: char, names: &[&str]) -> Reply {
+    let Some(text) = reply.text() else { return reply.clone() };
+    let text = String::from_utf8_lossy(text);
+    let kept =
+        text.split([' ', '\n']).filter(|w| w.split_once(separator).is_some_and(|(name, _)| names.contains(&name)));
+    let mut kept: Vec<Reply> = kept.map(word).collect();
+    kept.sort();
+    Reply::Array([vec![word(reply.kind())], kept].concat())
+}
+
+/// The pairs of a map, also of one that RESP2 sends as a flat array.
+fn pairs(reply: &Reply) -> Option<Vec<(Reply, Reply)>> {
+    match reply {
+        Reply::Map(pairs) => Some(pairs.clone()),
+        Reply::Array(items) if items.len() % 2 == 0 => {
+            Some(items.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect())
+        }
+        _ => None,
+    }
+}
+
+fn name_of(reply: &Reply) -> String {
+    reply.text().map(|t| String::from_utf8_lossy(t).into_owned()).unwrap_or_default()
+}
+
+fn directives_only(reply: &Reply) -> Reply {
+    let Some(pairs) = pairs(reply) else { return reply.clone() };
+    let known = |name: &str| name == "requirepass" || directives().any(|(directive, _)| directive == name);
+    let kept: BTreeMap<_, _> = pairs.into_iter().filter(|(name, _)| known(&name_of(name))).collect();
+    Reply::Array(vec![word(reply.kind()), Reply::Map(kept.into_iter().collect())])
+}
+
+fn masked(reply: &Reply, names: &[&str]) -> Reply {
+    let Some(pairs) = pairs(reply) else { return reply.clone() };
+    let mask = |(name, value): (Reply, Reply)| {
+        let shown = if names.contains(&name_of(&name).as_str()) { word(value.kind()) } else { value };
+        (name, shown)
+    };
+    Reply::Array(vec![word(reply.kind()), Reply::Map(pairs.into_iter().map(mask).collect())])
+}
+
+fn command_names(reply: &Reply) -> Reply {
+    let Reply::Array(names) = reply else { return reply.clone() };
+    let mut names: Vec<_> =
+        names.iter().filter(|n| commands::all().any(|(known, _)| known == name_of(n))).cloned().collect();
+    names.sort();
+    Reply::Array(names)
+}
+
+/// An answer with at least this many entries is that to COMMAND INFO without names: all commands, in no order.
+const ALL_COMMANDS: usize = 20;
+
+/// Flags that later versions gave to commands that had been there before.
+const LATER_FLAGS: [&str; 3] = ["allow_busy", "loading", "no_multi"];
+
+/// Of each entry: name, arity, flags, first key, last key, step, categories; and the key specs without their notes.
+/// Tips and subcommands are compared by kind.
+fn command_facts(reply: &Reply) -> Reply {
+    let Reply::Array(entries) = reply else { return reply.clone() };
+    let facts = |entry: &Reply| match entry {
+        Reply::Array(parts) if parts.len() == 10 => {
+            let plain = parts[..7].iter().map(|part| unordered(&without_later_flags(part)));
+            let shapes = parts[7..].iter().map(|part| word(part.kind()));
+            Reply::Array(plain.chain(shapes).chain([unordered(&without_notes(&parts[8]))]).collect())
+        }
+        other => other.clone(),
+    };
+    if entries.len() < ALL_COMMANDS {
+        return Reply::Array(entries.iter().map(facts).collect());
+    }
+    let name = |entry: &Reply| match entry {
+        Reply::Array(parts) => parts.first().map(name_of).unwrap_or_default(),
+        _ => String::new(),
+    };
+    let mut known: Vec<_> = entries.iter().filter(|e| commands::all().any(|(n, _)| n == name(e))).map(facts).collect();
+    known.sort();
+    Reply::Array(known)
+}
+
+fn without_later_flags(reply: &Reply) -> Reply {
+    let kept =
+        |flags: &[Reply]| flags.iter().filter(|f| !LATER_FLAGS.contains(&name_of(f).as_str())).cloned().collect();
+    match reply {
+        Reply::Set(flags) => Reply::Set(kept(flags)),
+        Reply::Array(flags) => Reply::Array(kept(flags)),
+        other => other.clone(),
+    }
+}
+
+/// Key specs without the sentence that explains some of them, which is in each server's own words.
+fn without_notes(specs: &Reply) -> Reply {
+    let one = |spec: &Reply| {
+        let Some(mut pairs) = pairs(spec) else { return spec.clone() };
+        pairs.retain(|(name, _)| name_of(name) != "notes");
+        Reply::Array(vec![word(spec.kind()), Reply::Map(pairs)])
+    };
+    match specs {
+        Reply::Set(items) => Reply::Set(items.iter().map(one).collect()),
+        Reply::Array(items) => Reply::Array(items.iter().map(one).collect()),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TABLE, agree};
+    use crate::resp::Reply;
+
+    fn argv(text: &str) -> Vec<Vec<u8>> {
+        text.split(' ').map(|w| w.as_bytes().to_vec()).collect()
+    }
+
+    fn bulk(text: &str) -> Reply {
+        Reply::Bulk(text.into())
+    }
+
+    #[test]
+    fn what_is_not_listed_is_compared_byte_for_byte() {
+        assert!(agree(&argv("GET a"), &bulk("1"), &bulk("1")));
+        assert!(!agree(&argv("GET a"), &bulk("1"), &bulk("2")));
+        assert!(!agree(&argv("GET a"), &Reply::NullBulk, &Reply::Null));
+        assert!(!agree(&argv("GET a"), &Reply::Simple(b"1".to_vec()), &bulk("1")));
+    }
+
+    #[test]
+    fn errors_are_never_normalised() {
+        let (one, other) = (Reply::Error(b"ERR one".to_vec()), Reply::Error(b"ERR other".to_vec()));
+        for rule in TABLE {
+            let command = argv(&rule.command.replace('|', " "));
+            assert!(!agree(&command, &one, &other), "{}", rule.command);
+            assert!(!agree(&command, &one, &Reply::Integer(1)), "{}", rule.command);
+        }
+    }
+
+    #[test]
+    fn a_deadline_is_near_or_it_is_not() {
+        let reply = Reply::Integer;
+        assert!(agree(&argv("ttl a"), &reply(100), &reply(101)));
+        assert!(!agree(&argv("ttl a"), &reply(100), &reply(110)));
+        assert!(!agree(&argv("ttl a"), &reply(-1), &reply(1)), "no deadline is not a near deadline");
+        assert!(!agree(&argv("ttl a"), &reply(-1), &reply(-2)));
+    }
+
+    #[test]
+    fn order_is_open_and_content_is_not() {
+        let keys = |names: &[&str]| Reply::Array(names.iter().map(|n| bulk(n)).collect());
+        assert!(agree(&argv("KEYS *"), &keys(&["a", "b"]), &keys(&["b", "a"])));
+        assert!(!agree(&argv("KEYS *"), &keys(&["a", "b"]), &keys(&["a", "a"])));
+        assert!(!agree(&argv("MGET a b"), &keys(&["a", "b"]), &keys(&["b", "a"])));
+    }
+
+    #[test]
+    fn listed_fields_are_compared() {
+        let info = |text: &str| bulk(text);
+        let command = argv("CLIENT INFO");
+        assert!(agree(&command, &info("id=3 name=x db=1"), &info("id=4 name=x db=1 new=2")));
+        assert!(!agree(&command, &info("id=3 name=x db=1"), &info("id=3 name=x db=2")));
+    }
+}

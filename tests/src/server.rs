@@ -1,0 +1,186 @@
+//! Starts server processes for tests, each on a free port with a folder of its own, and stops them when dropped.
+//!
+//! A server that cannot be started fails the test that wanted it; nothing is skipped.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::resp::{Client, Reply};
+
+/// How long a server may take to answer its first PING.
+const START: Duration = Duration::from_secs(20);
+
+/// A running server. Dropping it kills the process and removes its folder.
+pub struct Server {
+    address: String,
+    process: Option<Process>,
+}
+
+struct Process {
+    child: Child,
+    folder: PathBuf,
+}
+
+impl Server {
+    /// The server under test: the address in `CARNELIAN_SUBJECT` when that is set, otherwise a new process of the
+    /// program in `CARNELIAN_SERVER` or of the `carnelian-server` that cargo built last.
+    ///
+    /// `arguments` are directives, as on the command line of redis-server.
+    #[must_use]
+    pub fn subject(arguments: &[&str]) -> Self {
+        match std::env::var("CARNELIAN_SUBJECT") {
+            Ok(address) => Server { address, process: None },
+            Err(_) => Self::start(&subject_program(), arguments),
+        }
+    }
+
+    /// A new process of the real thing, redis-server 7.0.
+    #[must_use]
+    pub fn peer(arguments: &[&str]) -> Self {
+        Self::start(&peer_program(), arguments)
+    }
+
+    /// A new process of `program`.
+    ///
+    /// # Panics
+    /// When it does not come to answer PING.
+    #[must_use]
+    pub fn start(program: &Path, arguments: &[&str]) -> Self {
+        // Between finding a free port and using it somebody else may take it, so a start may need a second try.
+        for _ in 0..2 {
+            if let Ok(server) = Self::try_start(program, arguments) {
+                return server;
+            }
+        }
+        Self::try_start(program, arguments).unwrap_or_else(|why| panic!("{} did not start: {why}", program.display()))
+    }
+
+    /// Where it listens, as `host:port`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// A new connection.
+    ///
+    /// # Panics
+    /// When the server does not accept one.
+    #[must_use]
+    pub fn connect(&self) -> Client {
+        Client::connect(&self.address).unwrap_or_else(|e| panic!("no connection to {}: {e}", self.address))
+    }
+
+    /// The memory that the process occupies, in bytes; `None` for a server that this test did not start.
+    ///
+    /// # Panics
+    /// When the process is gone.
+    #[must_use]
+    pub fn resident_bytes(&self) -> Option<u64> {
+        let pid = self.process.as_ref()?.child.id();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the server process is gone");
+        let line = status.lines().find(|l| l.starts_with("VmRSS:")).expect("a process without VmRSS is a zombie");
+        let kilobytes: u64 = line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("VmRSS in kB");
+        Some(kilobytes * 1024)
+    }
+
+    fn try_start(program: &Path, arguments: &[&str]) -> Result<Self, String> {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let port = free_port();
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("carnelian-tests-{}-{number}", std::process::id()));
+        fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
+        let log = folder.join("log");
+        let out = File::create(&log).map_err(|e| e.to_string())?;
+        let child = Command::new(program)
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
+            .arg(&folder)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stderr(out.try_clone().map_err(|e| e.to_string())?)
+            .stdout(out)
+            .spawn()
+            .map_err(|e| e.to_string())?;
+        // From here on dropping the server cleans up.
+        let mut server = Server { address: format!("127.0.0.1:{port}"), process: Some(Process { child, folder }) };
+        server.wait_until_it_answers().map_err(|why| {
+            let log = fs::read_to_string(&log).unwrap_or_default();
+            let tail = log.lines().rev().take(20).collect::<Vec<_>>();
+            format!("{why}; the end of its log:\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"))
+        })?;
+        Ok(server)
+    }
+
+    fn wait_until_it_answers(&mut self) -> Result<(), String> {
+        let started = Instant::now();
+        while started.elapsed() < START {
+            if let Some(process) = &mut self.process
+                && let Ok(Some(status)) = process.child.try_wait()
+            {
+                return Err(format!("it ended with {status}"));
+            }
+            if let Ok(mut client) = Client::connect(&self.address)
+                && client.send(&["PING"]).is_ok()
+                && let Ok(reply) = client.read()
+                // A server with a password answers too, in its way.
+                && (reply == Reply::Simple(b"PONG".to_vec()) || reply.is_error())
+            {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Err(format!("it did not answer PING within {START:?}"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            // Nothing of a test's server is worth keeping, and neither error could be handled better than by going on.
+            let _ = process.child.kill();
+            let _ = process.child.wait();
+            let _ = fs::remove_dir_all(&process.folder);
+        }
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("a bound listener has an address").port()
+}
+
+/// The newest `carnelian-server` in the target folder that this test itself was built into.
+fn subject_program() -> PathBuf {
+    if let Ok(path) = std::env::var("CARNELIAN_SERVER") {
+        return PathBuf::from(path);
+    }
+    // target/<profile>/deps/<this test>
+    let test = std::env::current_exe().expect("a test has a path");
+    let target = test.ancestors().nth(3).expect("a test lies in target/<profile>/deps");
+    let built = ["debug", "release"].map(|profile| target.join(profile).join("carnelian-server"));
+    let newest = built.into_iter().filter_map(|path| Some((fs::metadata(&path).ok()?.modified().ok()?, path))).max();
+    match newest {
+        Some((_, path)) => path,
+        None => panic!("no carnelian-server in {}: run `cargo build -p carnelian-server` first", target.display()),
+    }
+}
+
+/// A redis-server 7.0, from PATH or from where `scripts/get-peers` puts it.
+fn peer_program() -> PathBuf {
+    let mut folders: Vec<PathBuf> = std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect();
+    if let Some(home) = std::env::var_os("HOME") {
+        folders.push(Path::new(&home).join(".cache/peers/bin"));
+    }
+    let found = folders.into_iter().map(|folder| folder.join("redis-server")).find(|program| is_redis_7_0(program));
+    found.unwrap_or_else(|| {
+        panic!("no redis-server 7.0 on PATH: run `scripts/get-peers` and put what it prints on PATH")
+    })
+}
+
+fn is_redis_7_0(program: &Path) -> bool {
+    let output = Command::new(program).arg("--version").stderr(Stdio::null()).output();
+    output.is_ok_and(|o| String::from_utf8_lossy(&o.stdout).contains("Redis server v=7.0."))
+}
