@@ -206,7 +206,8 @@ fn page() -> String {
             let _ = writeln!(page, "| `{usage}` | {} | {} |", spec.since, spec.summary);
         }
         if !missing.is_empty() {
-            let names: Vec<String> = missing.iter().map(|n| format!("`{}`", n.replace('|', " ").to_uppercase())).collect();
+            let names: Vec<String> =
+                missing.iter().map(|n| format!("`{}`", n.replace('|', " ").to_uppercase())).collect();
             let gap = if commands.is_empty() { "" } else { "\n" };
             let _ = writeln!(page, "{gap}Missing: {}.", names.join(", "));
         }

@@ -239,7 +239,9 @@ fn what_happens_is_counted() {
 fn slow_and_large_commands_are_noted() {
     let engine = engine();
     let mut peer = Peer::new(&engine);
-    peer.ask("CONFIG SET slowlog-log-slower-than 0 commandlog-request-larger-than 500 commandlog-reply-larger-than 500");
+    peer.ask(
+        "CONFIG SET slowlog-log-slower-than 0 commandlog-request-larger-than 500 commandlog-reply-larger-than 500",
+    );
     peer.ask("CLIENT SETNAME bob\r\nSLOWLOG RESET");
     peer.feed(multibulk(&["SET", "k", &"x".repeat(600)]));
     peer.ask("GET k");
