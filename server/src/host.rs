@@ -2,9 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::sync::{Arc, Weak};
 
+use carnelian::command::{Host, ShutdownOptions};
+use carnelian::{Error, Result};
+
+use crate::directives;
 use crate::net::Shared;
 
 /// A handle to a running server: it can be asked about, and stopped, from any thread.
@@ -33,10 +37,7 @@ impl Handle {
     /// Makes the server stop: running commands end, nothing more is accepted, what can be sent quickly is sent. Returns
     /// at once.
     pub fn shutdown(&self) {
-        self.shared.stopping.store(true, Release);
-        for mailbox in &self.shared.mailboxes {
-            mailbox.wake();
-        }
+        stop(&self.shared);
     }
 
     /// TCP addresses that the server listens at.
@@ -54,23 +55,56 @@ impl Handle {
         self.shared.connections.load(Relaxed)
     }
 
-    /// The server's own lines of a section of `INFO`, in Redis's names; none for sections that it knows nothing of.
-    pub fn info(&self, section: &str) -> Vec<(&'static str, String)> {
-        let path = |p: &Option<PathBuf>| p.as_ref().map(|p| p.display().to_string()).unwrap_or_default();
-        match section {
-            "server" => vec![
-                ("tcp_port", self.facts.addresses.first().map_or(0, SocketAddr::port).to_string()),
-                ("unixsocket", path(&self.facts.unix_socket)),
-                ("multiplexing_api", if cfg!(target_os = "linux") { "epoll" } else { "kqueue" }.into()),
-                ("process_id", std::process::id().to_string()),
-                ("executable", path(&std::env::current_exe().ok())),
-                ("config_file", path(&self.facts.config_file)),
-                ("io_threads_active", u8::from(self.io_threads() > 1).to_string()),
-                ("io_threads", self.io_threads().to_string()),
-            ],
-            "clients" => vec![("connected_connections", self.connections().to_string())],
-            _ => Vec::new(),
+    /// The server as the engine's commands see it.
+    pub(crate) fn host(&self) -> Arc<dyn Host> {
+        Arc::new(ServerHost { shared: Arc::downgrade(&self.shared), facts: Arc::clone(&self.facts) })
+    }
+}
+
+/// What the server does and tells for commands of the engine. The engine keeps it, so it does not keep the engine.
+struct ServerHost {
+    shared: Weak<Shared>,
+    facts: Arc<Facts>,
+}
+
+impl Host for ServerHost {
+    fn shutdown(&self, _: ShutdownOptions) -> Result<()> {
+        let shared = self.shared.upgrade().ok_or_else(|| Error::new("ERR Errors trying to SHUTDOWN. Check logs."))?;
+        tracing::info!("User requested shutdown...");
+        stop(&shared);
+        Ok(())
+    }
+
+    fn info(&self, section: &str, out: &mut String) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        for (name, value) in lines(&shared, &self.facts, section) {
+            out.push_str(&format!("{name}:{value}\r\n"));
         }
+    }
+}
+
+fn stop(shared: &Shared) {
+    shared.stopping.store(true, Release);
+    for mailbox in &shared.mailboxes {
+        mailbox.wake();
+    }
+}
+
+/// The server's own lines of a section of `INFO`, in Redis's names; none for sections that it knows nothing of.
+fn lines(shared: &Shared, facts: &Facts, section: &str) -> Vec<(&'static str, String)> {
+    let path = |p: &Option<PathBuf>| p.as_ref().map(|p| p.display().to_string()).unwrap_or_default();
+    match section {
+        "server" => vec![
+            ("tcp_port", facts.addresses.first().map_or(0, SocketAddr::port).to_string()),
+            ("unixsocket", path(&facts.unix_socket)),
+            ("multiplexing_api", if cfg!(target_os = "linux") { "epoll" } else { "kqueue" }.into()),
+            ("executable", path(&std::env::current_exe().ok())),
+            ("config_file", path(&facts.config_file)),
+            ("io_threads_active", u8::from(shared.mailboxes.len() > 1).to_string()),
+            ("io_threads", shared.mailboxes.len().to_string()),
+        ],
+        "clients" => vec![("maxclients", directives::value(&shared.engine.core().config, "maxclients"))],
+        _ => Vec::new(),
     }
 }
 

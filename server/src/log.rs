@@ -1,9 +1,9 @@
 //! The log, in the form that readers of Redis's know: `pid:role day month year time level text`.
 
 use std::fmt;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -21,9 +21,7 @@ static SET_LEVEL: OnceLock<SetLevel> = OnceLock::new();
 
 /// Starts to log to a file, or to the standard output if its name is empty.
 pub(crate) fn init(file: &str, level: &str) -> io::Result<()> {
-    let target = Target((!file.is_empty()).then(|| file.into()));
-    // Fails now rather than with the first line.
-    target.open()?;
+    let target = Target::open(file)?;
     let (filter, handle) = reload::Layer::new(filter(level));
     let lines = tracing_subscriber::fmt::layer().event_format(RedisFormat).with_writer(target);
     let subscriber = tracing_subscriber::registry().with(filter).with(lines);
@@ -51,23 +49,35 @@ fn filter(level: &str) -> LevelFilter {
     }
 }
 
-/// Where lines go. The file is opened for each, so that it can be rotated away.
-struct Target(Option<PathBuf>);
+/// Where lines go.
+enum Target {
+    Stdout,
+    /// The file is opened for each line, so that it can be rotated away. What was opened at the start serves when that
+    /// fails: a server without descriptors has something to tell.
+    File(PathBuf, File),
+}
 
 impl Target {
-    fn open(&self) -> io::Result<Box<dyn Write>> {
-        match &self.0 {
-            None => Ok(Box::new(io::stdout().lock())),
-            Some(path) => Ok(Box::new(OpenOptions::new().create(true).append(true).open(path)?)),
-        }
+    fn open(file: &str) -> io::Result<Self> {
+        Ok(if file.is_empty() { Self::Stdout } else { Self::File(file.into(), append(Path::new(file))?) })
     }
 }
 
-impl MakeWriter<'_> for Target {
-    type Writer = Box<dyn Write>;
+fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
 
-    fn make_writer(&self) -> Self::Writer {
-        self.open().unwrap_or_else(|_| Box::new(io::sink()))
+impl<'a> MakeWriter<'a> for Target {
+    type Writer = Box<dyn Write + 'a>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        match self {
+            Self::Stdout => Box::new(io::stdout().lock()),
+            Self::File(path, first) => match append(path) {
+                Ok(file) => Box::new(file),
+                Err(_) => Box::new(first),
+            },
+        }
     }
 }
 

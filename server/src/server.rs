@@ -216,6 +216,12 @@ impl Server {
         self.handle.clone()
     }
 
+    /// What makes `SHUTDOWN` stop this server, and `INFO` tell of it. A program that wants that, as `carnelian-server`
+    /// does, hands it to the engine: `engine.core().set_host(server.host())`.
+    pub fn host(&self) -> Arc<dyn carnelian::command::Host> {
+        self.handle.host()
+    }
+
     /// Waits until somebody stops it.
     ///
     /// # Errors

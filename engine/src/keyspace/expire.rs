@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Access, Keyspace, View};
+use super::{Access, Keyspace, View, view};
 use crate::sync::atomic::Ordering::Relaxed;
 
 /// What a round of active expiry did.
@@ -24,6 +24,9 @@ impl Keyspace {
         let mut round = Round::default();
         if self.hold_expired.load(Relaxed) {
             return Round { complete: true, ..round };
+        }
+        if view::is_inside(self) {
+            return round;
         }
         let first = self.expiry_cursor.load(Relaxed) as usize;
         for i in 0..self.stripes() {

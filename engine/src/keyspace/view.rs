@@ -515,6 +515,13 @@ fn enter_also(here: usize) -> Result<()> {
     Ok(())
 }
 
+/// Whether this thread holds a view of the keyspace.
+pub(super) fn is_inside(space: &Keyspace) -> bool {
+    let here = std::ptr::from_ref(space).addr();
+    let (first, others) = ENTERED.with(|e| e.get());
+    first == here || others > 0 && ALSO_ENTERED.with(|also| also.borrow().contains(&here))
+}
+
 #[inline]
 fn leave(space: &Keyspace) {
     match ENTERED.with(|e| e.get()) {

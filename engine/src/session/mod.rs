@@ -3,6 +3,7 @@
 //! Requests run in the order in which they came. What has arrived is parsed up to 64 requests ahead, their keys are
 //! hashed and prefetched together, so that the memory's latency is paid once for many.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use crate::command::dispatch::{self, BatchKeys};
 use crate::command::{Caller, Client, Command, Core, Origin, Output, Reply};
 use crate::error::Error;
 use crate::sync::atomic::Ordering::Relaxed;
+use crate::sync::per_thread;
 use turn::Turn;
 
 mod local;
@@ -39,6 +41,11 @@ pub struct Session {
     caller: Caller,
     parser: Parser,
     batch: Batch,
+}
+
+per_thread! {
+    /// The buffers that the sessions of a thread use in turn.
+    static BATCH: Cell<Batch> = Cell::default();
 }
 
 /// The requests that are parsed, in buffers that are used again and again.
@@ -84,9 +91,12 @@ impl Session {
             return (Status::Close, 0);
         }
         let mut used = 0;
+        // The thread's buffers: warm, and nothing that an idle session would hold.
+        self.batch = BATCH.take();
         loop {
             let (status, more) = self.run_batch(&input[used..], output, &mut used);
             if status != Status::Continue || !more {
+                BATCH.set(std::mem::take(&mut self.batch));
                 return (status, used);
             }
         }

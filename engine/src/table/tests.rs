@@ -158,6 +158,28 @@ fn due_finds_all_that_is_due_and_skips_the_rest() {
     }
 }
 
+#[test]
+fn skipping_to_deadlines_misses_none() {
+    let mut model = Model::new(0);
+    for key in 1..40_000 {
+        model.put(key, u8::from(key % 5_000 == 0) * 9);
+    }
+    let (mut found, mut steps) = (HashSet::new(), 0);
+    let mut position = model.table.skip_to_deadline(0);
+    while let Some(at) = position {
+        let next = model.table.scan(at, &model.hasher, |p| {
+            if p.deadline() != u64::MAX {
+                assert!(found.insert(p.key()));
+            }
+        });
+        steps += 1;
+        position = next.and_then(|next| model.table.skip_to_deadline(next));
+    }
+    assert_eq!(found, (1..8).map(|i| i * 5_000).collect());
+    assert!(steps < 1_000, "{steps} buckets for seven keys");
+    assert_eq!(Model::new(3).table.skip_to_deadline(0), None);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 

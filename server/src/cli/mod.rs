@@ -114,6 +114,7 @@ fn start(engine: &Engine, file: Option<&Path>) -> Result<(Server, Option<process
         config.store(&directive, server_config.threads().to_string());
     }
     let server = serve(engine, &server_config).map_err(|e| e.to_string())?;
+    engine.core().set_host(server.host());
     let pid_path = config.get("pidfile");
     let pid_file = (!pid_path.is_empty()).then(|| process::PidFile::create(Path::new(&pid_path)));
     let pid_file = pid_file.and_then(|created| {

@@ -5,6 +5,7 @@ use carnelian::config::{Apply, Directive, Kind};
 use super::{Effect, Entry, Words};
 
 mod apply;
+mod parse;
 
 /// All tables.
 pub const TABLE: &[&[Entry]] = &[WORKING, REFUSED, WITHOUT_EFFECT];
@@ -22,16 +23,19 @@ const WORKING: &[Entry] = &[
     text("bind", "* -::*").many().fixed(),
     int("port", 0, 65535, "6379").fixed(),
     text("unixsocket", "").fixed(),
-    text("unixsocketperm", "0").fixed().apply(apply::unix_mode),
+    custom("unixsocketperm", parse::unix_mode, "0").fixed(),
     int("tcp-backlog", 0, i32::MAX as i64, "511").fixed(),
     int("tcp-keepalive", 0, i32::MAX as i64, "300"),
     int("timeout", 0, i32::MAX as i64, "0"),
     int("maxclients", 1, u32::MAX as i64, "10000").apply(apply::max_clients),
     int("io-threads", 0, 128, "0").fixed(),
     yes_no("protected-mode", "yes"),
-    text("client-output-buffer-limit", "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60")
-        .repeated()
-        .apply(apply::output_limits),
+    custom(
+        "client-output-buffer-limit",
+        parse::output_limits,
+        "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+    )
+    .repeated(),
     memory("client-query-buffer-limit", 1 << 20, "1073741824"),
     word("loglevel", &["debug", "verbose", "notice", "warning"], "notice").apply(apply::log_level),
     text("logfile", "").fixed(),
@@ -220,6 +224,10 @@ const fn entry(name: &'static str, kind: Kind, default: &'static str) -> Entry {
 
 const fn text(name: &'static str, default: &'static str) -> Entry {
     entry(name, Kind::Text, default)
+}
+
+const fn custom(name: &'static str, parse: fn(&str) -> Result<String, String>, default: &'static str) -> Entry {
+    entry(name, Kind::Custom(parse), default)
 }
 
 const fn yes_no(name: &'static str, default: &'static str) -> Entry {

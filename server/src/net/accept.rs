@@ -13,6 +13,8 @@ use super::stream::Stream;
 const IN_A_ROW: usize = 1000;
 /// How long to wait when no more file descriptors are to be had.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// How often that is logged at most.
+const COMPLAINTS: Duration = Duration::from_secs(10);
 
 const TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
 
@@ -34,13 +36,13 @@ pub(crate) struct Acceptor {
     listeners: Vec<Listener>,
     /// When to try again, if connections may be waiting: edge-triggered listeners do not tell twice.
     again: Option<Instant>,
-    /// Whether the lack of file descriptors has been logged.
-    complained: bool,
+    /// When it was last logged that connections cannot be accepted.
+    complained: Option<Instant>,
 }
 
 impl Acceptor {
     pub(crate) fn new(listeners: Vec<Listener>) -> Self {
-        Self { listeners, again: None, complained: false }
+        Self { listeners, again: None, complained: None }
     }
 
     pub(crate) fn listeners_mut(&mut self) -> &mut [Listener] {
@@ -71,7 +73,6 @@ impl Acceptor {
                 left -= 1;
                 match listener.accept() {
                     Ok(stream) => {
-                        self.complained = false;
                         if let Some(stream) = admit(stream, shared, limits) {
                             adopt(stream);
                         }
@@ -80,7 +81,8 @@ impl Acceptor {
                     // The peer has gone in the meantime.
                     Err(e) if matches!(e.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
                     Err(e) => {
-                        if !std::mem::replace(&mut self.complained, true) {
+                        if self.complained.is_none_or(|at| at.elapsed() > COMPLAINTS) {
+                            self.complained = Some(Instant::now());
                             tracing::warn!("Accepting client connection: {e}");
                         }
                         self.again = Some(Instant::now() + PATIENCE);

@@ -308,7 +308,7 @@ impl Connection {
 
     fn count_memory(&mut self, core: &Core) {
         let held = self.input.capacity() + self.output.as_ref().map_or(0, |o| o.bytes());
-        if held == self.counted {
+        if held == 0 && self.counted == 0 {
             return;
         }
         self.client.input_bytes.store(self.input.len(), Relaxed);

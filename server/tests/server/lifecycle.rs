@@ -71,3 +71,45 @@ fn an_idle_server_uses_no_time() {
     std::thread::sleep(Duration::from_secs(2));
     assert!(server.ticks() - before <= 2);
 }
+
+#[test]
+fn shutdown_by_command() {
+    let directory = Directory::new();
+    let (socket, pid) = (directory.file("s.sock"), directory.file("s.pid"));
+    let mut server = Server::start(&["--unixsocket", socket.to_str().unwrap(), "--pidfile", pid.to_str().unwrap()]);
+    let mut client = server.connect();
+    client.send(b"SHUTDOWN NOSAVE\r\n");
+    assert_eq!(client.rest(), b"");
+    assert_eq!(server.exit_code(), Some(0));
+    assert!(!socket.exists() && !pid.exists());
+    server.expect_log("User requested shutdown...");
+}
+
+#[test]
+fn info_tells_of_the_server() {
+    let server = Server::start(&["--io-threads", "2", "--maxclients", "77"]);
+    let mut client = server.connect();
+    client.send(b"INFO\r\nQUIT\r\n");
+    let text = String::from_utf8(client.rest()).unwrap();
+    for line in [format!("tcp_port:{}", server.port), "io_threads:2".into(), "maxclients:77".into()] {
+        assert!(text.lines().any(|l| l == line), "{line} is not in {text}");
+    }
+    assert!(text.ends_with("\r\n+OK\r\n"), "QUIT is answered before the end");
+}
+
+#[test]
+fn clients_kill_each_other_and_themselves() {
+    let server = Server::start(&["--io-threads", "2"]);
+    let (mut killer, mut other) = (server.connect(), server.connect());
+    other.send(b"CLIENT ID\r\n");
+    let mut id = [0; 16];
+    let n = other.0.read(&mut id).unwrap();
+    let id = String::from_utf8_lossy(&id[1..n]).trim().to_owned();
+    killer.send(format!("CLIENT KILL ID {id}\r\n").as_bytes());
+    killer.expect(b":1\r\n");
+    assert_eq!(other.rest(), b"");
+    killer.send(b"CLIENT KILL SKIPME no TYPE normal\r\nGET none\r\n");
+    killer.expect(b":1\r\n");
+    assert_eq!(killer.rest(), b"");
+    server.connect().ask(&[b"GET", b"none"], b"$-1\r\n");
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Access, START, check_accounts, keyspace, on, set};
 use crate::error::Error;
 use crate::keyspace::{Effect, Event, Listener, LogPosition, View};
-use crate::operation::generic;
+use crate::operation::generic::{self, ExpireCondition};
 
 #[test]
 fn keyspace_entered_twice_is_an_error_and_no_deadlock() {
@@ -20,6 +20,11 @@ fn keyspace_entered_twice_is_an_error_and_no_deadlock() {
         reentered(View::some(&space, 1, START, Access::Write, [hash, !hash].into_iter()));
         reentered(View::all(&space, 0, START, Access::Read));
         assert_eq!(space.db_size(0), Err(Error::REENTERED));
+        space.settings().maxmemory.store(1, super::Relaxed);
+        space.settings().set_policy(super::Policy::AllKeysLru);
+        assert!(space.make_room(START), "eviction waits for stripes that are held");
+        space.settings().maxmemory.store(0, super::Relaxed);
+        assert!(!space.expire_due(Duration::from_secs(9)).complete);
         // Another keyspace may be entered meanwhile, but the first not from within that one either.
         let second = View::one(&other, 0, START, access, hash).unwrap();
         reentered(View::one(&space, 0, START, Access::Read, !hash));
@@ -79,8 +84,12 @@ fn keyspace_tells_effects_and_events_in_order() {
         std::mem::take(&mut *recorder.0.lock().unwrap())
     };
     let (a, b) = (space.key(b"a"), space.key(b"b"));
-    let put = |view: &mut View<'_>| crate::operation::string::set(view, &a, b"1", Some(START + 5));
-    assert_eq!(told(&put), ["0: SET a 1 PXAT 1700000000005", "0: set <a>"]);
+    let put = |view: &mut View<'_>| crate::operation::string::set(view, &a, b"1", None);
+    assert_eq!(told(&put), ["0: SET a 1", "0: set <a>"]);
+    let expire = |view: &mut View<'_>| {
+        assert!(generic::expire_at(view, &a, START as i64 + 5, ExpireCondition::Always));
+    };
+    assert_eq!(told(&expire), ["0: PEXPIREAT a 1700000000005", "0: expire <a>"]);
     assert_eq!(
         told(&|view| assert!(generic::copy(view, &a, &b, 2, false).unwrap())),
         ["0: COPY a b DB 2 REPLACE", "2: copy_to <b>"]

@@ -2,7 +2,6 @@
 
 use carnelian::command::Core;
 
-use crate::directives::output_limits::OutputLimits;
 use crate::{log, process};
 
 /// `loglevel`.
@@ -21,18 +20,4 @@ pub(super) fn max_clients(_: &Core, clients: &str) -> Result<(), String> {
         ));
     }
     Ok(())
-}
-
-/// `client-output-buffer-limit`.
-pub(super) fn output_limits(_: &Core, limits: &str) -> Result<(), String> {
-    OutputLimits::parse(limits).map(drop)
-}
-
-/// `unixsocketperm`.
-pub(super) fn unix_mode(_: &Core, mode: &str) -> Result<(), String> {
-    match u32::from_str_radix(mode, 8) {
-        Ok(0..=0o777) => Ok(()),
-        Ok(_) => Err("argument must be between 0 and 777 inclusive".into()),
-        Err(_) => Err("argument couldn't be parsed as an octal number".into()),
-    }
 }
