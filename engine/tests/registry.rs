@@ -3,6 +3,8 @@
 //!
 //! To write the page anew: `CARNELIAN_WRITE_DOCS=1 cargo test -p carnelian --test registry`.
 
+#![allow(clippy::panic, reason = "a test may")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;

@@ -120,7 +120,9 @@ fn reset(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Resu
 }
 
 fn select(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    let index = i32::try_from(args.int(1)?).map_err(|_| Error::NOT_INTEGER)?;
+    let index = i32::try_from(args.int(1)?).map_err(|_| {
+        Error::new(format!("ERR value is out of range, value must between {} and {}", i32::MIN, i32::MAX))
+    })?;
     let db = u32::try_from(index).ok().filter(|&db| db < context.core.keyspace.databases());
     context.caller.select(db.ok_or(Error::DB_INDEX)?);
     reply.ok();

@@ -118,7 +118,7 @@ fn info(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Re
     for name in names {
         match registry.get_full(name) {
             Some(command) => write_info(command, reply),
-            None => reply.null_array(),
+            None => reply.null(),
         }
     }
     Ok(())
@@ -143,7 +143,11 @@ fn write_info(command: &Command, reply: &mut Reply<'_>) {
     for key in spec.keys {
         write_key_spec(key, reply);
     }
-    reply.set(command.subcommands.len());
+    // Redis has an empty set here, but a list.
+    match command.subcommands.len() {
+        0 => reply.set(0),
+        n => reply.array(n),
+    }
     for subcommand in &command.subcommands {
         write_info(subcommand, reply);
     }

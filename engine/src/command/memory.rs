@@ -88,7 +88,7 @@ impl Figures {
     }
 
     pub(super) fn fragmentation(&self) -> f64 {
-        self.resident as f64 / self.used.max(1) as f64
+        if self.used == 0 { 0.0 } else { self.resident as f64 / self.used as f64 }
     }
 }
 

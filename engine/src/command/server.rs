@@ -4,7 +4,8 @@ use super::introspection::help;
 use super::{Args, Categories, Context, Flags, Group, Reply, Run, ShutdownOptions, Spec};
 use crate::codec::num;
 use crate::error::{Error, Result};
-use crate::keyspace::{Effect, View};
+use crate::keyspace::View;
+use crate::operation::generic;
 
 const ALL_SHARDS: &[&str] = &["request_policy:all_shards", "response_policy:all_succeeded"];
 
@@ -75,7 +76,7 @@ pub(super) const COMMANDS: &[Spec] = &[
 ];
 
 fn dbsize(view: &mut View<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    reply.count(view.db_size().keys);
+    reply.count(generic::db_size(view));
     Ok(())
 }
 
@@ -91,19 +92,14 @@ fn in_background(args: &Args<'_>) -> Result<bool> {
 
 fn flushall(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let background = in_background(args)?;
-    let flushed: usize = (0..view.space().databases()).map(|db| view.flush(db, background)).sum();
-    if flushed > 0 {
-        view.record_effect(|| Effect::new("FLUSHALL"));
-    }
+    generic::flush(view, None, background);
     reply.ok();
     Ok(())
 }
 
 fn flushdb(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let background = in_background(args)?;
-    if view.flush(view.db(), background) > 0 {
-        view.record_effect(|| Effect::new("FLUSHDB"));
-    }
+    generic::flush(view, Some(view.db()), background);
     reply.ok();
     Ok(())
 }
@@ -114,13 +110,8 @@ fn swapdb(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result
         index.ok_or_else(|| Error::new(format!("ERR invalid {which} DB index")))
     };
     let indexes = [index(1, "first")?, index(2, "second")?];
-    let databases = view.space().databases();
-    let in_range = |n: i32| u32::try_from(n).ok().filter(|&db| db < databases).ok_or(Error::DB_INDEX);
-    let (a, b) = (in_range(indexes[0])?, in_range(indexes[1])?);
-    if a != b {
-        view.swap(a, b);
-        view.record_effect(|| Effect::new("SWAPDB").int(a).int(b));
-    }
+    let [a, b] = indexes.map(|index| u32::try_from(index).map_err(|_| Error::DB_INDEX));
+    generic::swap(view, a?, b?)?;
     reply.ok();
     Ok(())
 }

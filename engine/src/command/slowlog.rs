@@ -54,7 +54,7 @@ pub(super) const COMMANDS: &[Spec] = &[
 const SHOWN: usize = 10;
 
 fn count(text: &[u8]) -> Result<usize> {
-    match num::parse_i64(text).filter(|n| i32::try_from(*n).is_ok()) {
+    match num::parse_i64(text) {
         Some(-1) => Ok(usize::MAX),
         Some(n) if n >= 0 => Ok(usize::try_from(n).unwrap_or(usize::MAX)),
         _ => Err(Error::new("ERR count should be greater than or equal to -1")),

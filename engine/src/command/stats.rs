@@ -8,7 +8,7 @@ use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Buckets of the latency histogram: powers of two of microseconds.
-pub const BUCKETS: usize = 32;
+pub(super) const BUCKETS: usize = 32;
 
 /// Counters of one command, for `INFO commandstats` and `LATENCY HISTOGRAM`.
 #[derive(Debug, Default)]

@@ -208,7 +208,7 @@ impl<'a> Parser<'a> {
     fn group(&mut self, close: &str) -> Result<Argument, Malformed> {
         let mut choices = Vec::new();
         loop {
-            choices.push(together(self.sequence()?)?);
+            choices.push(self.sequence()?);
             if self.take(close) {
                 break;
             }
@@ -216,11 +216,13 @@ impl<'a> Parser<'a> {
                 return Err(Malformed(format!("'{close}' is missing")));
             }
         }
+        let multiple = strip_repetition(&mut choices);
+        let mut choices: Vec<Argument> = choices.into_iter().map(together).collect::<Result<_, _>>()?;
         if choices.len() == 1 {
             return Ok(choices.remove(0));
         }
         let name = choices.first().map_or_else(String::new, |c| c.name.clone());
-        Ok(Argument { kind: Kind::OneOf, children: choices, ..value(&name) })
+        Ok(Argument { kind: Kind::OneOf, multiple, children: choices, ..value(&name) })
     }
 
     /// Reads `[x y ...]` after `x y`, which makes a repeated argument of those. False if something else stands here.
@@ -254,6 +256,32 @@ impl<'a> Parser<'a> {
         whole.multiple_token = whole.token.is_some();
         items.push(whole);
         true
+    }
+}
+
+/// Takes `[a | b ...]` away from the end of the choices `a | b [a | b ...]`; false if it is not there.
+fn strip_repetition(choices: &mut [Vec<Argument>]) -> bool {
+    let Some(last) = choices.last_mut() else { return false };
+    let Some(tail) = last.pop_if(|tail| tail.optional && tail.kind == Kind::OneOf) else { return false };
+    let mut again = tail.children.clone();
+    if let Some(end) = again.last_mut() {
+        end.forget_repetition();
+    }
+    let once: Result<Vec<Argument>, _> = choices.iter().map(|choice| together(choice.clone())).collect();
+    let is_repetition = once.is_ok_and(|once| once == again);
+    if !is_repetition && let Some(last) = choices.last_mut() {
+        last.push(tail);
+    }
+    is_repetition
+}
+
+impl Argument {
+    /// Undoes what a `...` at its end did.
+    fn forget_repetition(&mut self) {
+        match self.children.last_mut() {
+            Some(last) if self.kind == Kind::Block => last.forget_repetition(),
+            _ => self.multiple = false,
+        }
     }
 }
 
@@ -432,6 +460,9 @@ mod tests {
         assert_eq!(tree("[ID client-id [client-id ...]]"), "ID=client-id(integer)?+");
         let streams = "STREAMS=streams(block){key(key)#0+ id(string)+}";
         assert_eq!(tree("STREAMS key [key ...] id [id ...]"), streams);
+        let choice = "GET=encoding(oneof){GET=encoding(string) block(block){SAT=sat(pure-token)? SET=value(string)}}?+";
+        let shown = tree("[GET encoding | [SAT] SET value [GET encoding | [SAT] SET value ...]]");
+        assert_eq!(shown, choice.replace("GET=encoding(oneof)", "encoding(oneof)").replace("block(block)", "sat(block)"));
         assert_eq!(tree("numkeys key [key ...] [x ...]"), "numkeys(key)#0 key(key)#0+ x(string)?+");
     }
 

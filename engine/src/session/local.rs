@@ -47,6 +47,8 @@ impl Connection {
         if self.caller.client.is_killed() {
             return Err(Error::new("ERR the connection was ended by CLIENT KILL"));
         }
+        // RESET makes others prove again who they are.
+        self.caller.authenticated = true;
         run(&self.core, &mut self.caller, argv)
     }
 

@@ -114,10 +114,9 @@ fn capa(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Re
 
 fn getname(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let names = context.caller.client.names.lock();
-    if names.name.is_empty() {
-        reply.null()
-    } else {
-        reply.bulk(&names.name)
+    match names.name.as_slice() {
+        [] => reply.null(),
+        name => reply.bulk(name),
     }
     Ok(())
 }
@@ -214,8 +213,8 @@ fn pause(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
     let timeout = num::parse_i64(args.get(2));
     let timeout = timeout.ok_or_else(|| Error::new("ERR timeout is not an integer or out of range"))?;
     let timeout = u64::try_from(timeout).map_err(|_| Error::new("ERR timeout is negative"))?;
-    let until = context.now.checked_add(timeout).filter(|&t| i64::try_from(t).is_ok());
-    let until = until.ok_or_else(|| Error::new("ERR timeout is out of range"))?;
+    // An end that does not fit wraps into the past, as it does in Redis: nobody is paused.
+    let until = context.now.checked_add(timeout).filter(|&t| i64::try_from(t).is_ok()).unwrap_or(0);
     context.core.clients.pause(Pause { until, writes_only }, context.now);
     reply.ok();
     Ok(())
@@ -248,8 +247,8 @@ fn setinfo(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
         return Err(Error::new([b"ERR Unrecognized option '", option, b"'"].concat()));
     }
     if !is_name(value) {
-        let option = String::from_utf8_lossy(option).to_ascii_lowercase();
-        return Err(Error::new(format!("ERR {option} cannot contain spaces, newlines or special characters.")));
+        let rest = b" cannot contain spaces, newlines or special characters.";
+        return Err(Error::new([b"ERR ", option, rest].concat()));
     }
     let mut names = context.caller.client.names.lock();
     *(if is_lib_name { &mut names.lib_name } else { &mut names.lib_ver }) = value.to_vec();

@@ -87,10 +87,7 @@ pub(super) fn all(context: &mut Context<'_>, reply: &mut Reply<'_>) -> Result<()
                 mix(&mut whole, &db.to_be_bytes());
             }
             for digest in keys {
-                // These are digests already and only combined.
-                for (byte, other) in whole.iter_mut().zip(digest) {
-                    *byte ^= other;
-                }
+                add(&mut whole, &digest);
             }
         }
         view.select(before)?;

@@ -3,11 +3,16 @@
 use crate::command::Reply;
 use crate::error::{Error, Result};
 
+/// Not pi, but what Redis gives.
+#[allow(clippy::approx_constant)]
+const DOUBLE: f64 = 3.141;
+const BIG_NUMBER: &[u8] = b"1234567999999999999999999999999999999";
+
 pub(super) fn example(kind: &[u8], reply: &mut Reply<'_>) -> Result<()> {
     match kind.to_ascii_lowercase().as_slice() {
         b"string" => reply.bulk(b"Hello World"),
         b"integer" => reply.int(12345),
-        b"double" => reply.double(3.141),
+        b"double" => reply.double(DOUBLE),
         b"null" => reply.null(),
         b"array" => {
             reply.array(3);
@@ -24,9 +29,7 @@ pub(super) fn example(kind: &[u8], reply: &mut Reply<'_>) -> Result<()> {
                 reply.bool(i == 1);
             }
         }
-        b"bignum" => {
-            raw(reply, b"(1234567999999999999999999999999999999\r\n", b"1234567999999999999999999999999999999")
-        }
+        b"bignum" => big_number(reply),
         b"attrib" => {
             if reply.is_resp3()
                 && let Some(output) = reply.output()
@@ -49,12 +52,11 @@ pub(super) fn example(kind: &[u8], reply: &mut Reply<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Bytes that RESP3 has and RESP2 does not.
-fn raw(reply: &mut Reply<'_>, resp3: &[u8], plain: &[u8]) {
+fn big_number(reply: &mut Reply<'_>) {
     let is_resp3 = reply.is_resp3();
     match reply.output() {
-        Some(output) if is_resp3 => output.raw(resp3),
-        _ => reply.bulk(plain),
+        Some(output) if is_resp3 => output.raw(&[b"(", BIG_NUMBER, b"\r\n"].concat()),
+        _ => reply.bulk(BIG_NUMBER),
     }
 }
 
