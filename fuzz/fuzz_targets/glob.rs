@@ -9,7 +9,6 @@ fuzz_target!(|input: (&[u8], &[u8], bool)| {
     let (pattern, text, nocase) = input;
     let matches = glob_match(pattern, text, nocase);
     if matches {
-        assert!(glob_match(pattern, text, true), "case matters only where it is said to");
         assert!(glob_match(&[b"*", pattern].concat(), text, nocase), "a star may match nothing");
     }
     let literal: Vec<u8> = text.iter().flat_map(|&byte| [b'\\', byte]).collect();
