@@ -77,11 +77,17 @@ impl Parser {
         let mut missing = match self.missing {
             Some(missing) => missing,
             None => {
-                let Some((line, next)) = self.line(bytes, 1) else {
-                    return self.wait_for_line(bytes, "Protocol error: too big mbulk count string");
-                };
-                let Some(count) = length(line).filter(|&n| n <= ARGS_MAX) else {
-                    return Parsed::Broken("Protocol error: invalid multibulk length");
+                let (count, next) = match short_length(bytes, 1) {
+                    Some((count, next)) => (count as i64, next),
+                    None => {
+                        let Some((line, next)) = self.line(bytes, 1) else {
+                            return self.wait_for_line(bytes, "Protocol error: too big mbulk count string");
+                        };
+                        let Some(count) = length(line).filter(|&n| n <= ARGS_MAX) else {
+                            return Parsed::Broken("Protocol error: invalid multibulk length");
+                        };
+                        (count, next)
+                    }
                 };
                 if limits.unauthenticated && count > ARGS_MAX_UNAUTHENTICATED {
                     return Parsed::Broken("Protocol error: unauthenticated multibulk length");
@@ -125,7 +131,20 @@ impl Parser {
         parsed
     }
 
+    #[inline]
     fn bulk_length(&mut self, bytes: &[u8], limits: Limits) -> Result<usize, Parsed> {
+        if bytes.get(self.at) == Some(&b'$')
+            && let Some((len, next)) = short_length(bytes, self.at + 1)
+            && len as u64 <= limits.bulk
+        {
+            self.at = next;
+            self.searched = 0;
+            return Ok(len);
+        }
+        self.any_bulk_length(bytes, limits)
+    }
+
+    fn any_bulk_length(&mut self, bytes: &[u8], limits: Limits) -> Result<usize, Parsed> {
         let Some((line, next)) = self.line(bytes, self.at) else {
             return Err(self.wait_for_line(bytes, "Protocol error: too big bulk count string"));
         };
@@ -179,6 +198,23 @@ impl Parser {
             }
         }
     }
+}
+
+/// A number of up to four digits with its line's end, and where the next line starts: nearly all lengths.
+#[inline]
+fn short_length(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+    let rest = bytes.get(from..)?;
+    let mut n = 0;
+    for (i, &b) in rest.iter().take(5).enumerate() {
+        if b.is_ascii_digit() {
+            n = n * 10 + usize::from(b - b'0');
+        } else {
+            // A leading zero is for `length` to judge. The byte after CR has to be there, whatever it is.
+            let plain = b == b'\r' && i > 0 && (i == 1 || rest[0] != b'0') && rest.len() > i + 1;
+            return plain.then_some((n, from + i + 2));
+        }
+    }
+    None
 }
 
 /// A decimal number as `string2ll` reads it.

@@ -269,10 +269,18 @@ impl<'a> Reply<'a> {
 
     #[inline]
     fn header(out: &mut Output, mark: u8, n: i64) {
-        let mut digits = itoa::Buffer::new();
-        out.tail.push(mark);
-        out.tail.extend_from_slice(digits.format(n).as_bytes());
-        out.tail.extend_from_slice(b"\r\n");
+        // Most numbers have one or two digits, and a copy of so few bytes is a call.
+        match n {
+            0..=9 => out.tail.extend_from_slice(&[mark, b'0' + n as u8, b'\r', b'\n']),
+            10..=99 => {
+                out.tail.extend_from_slice(&[mark, b'0' + (n / 10) as u8, b'0' + (n % 10) as u8, b'\r', b'\n']);
+            }
+            _ => {
+                out.tail.push(mark);
+                out.tail.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+                out.tail.extend_from_slice(b"\r\n");
+            }
+        }
     }
 
     #[inline]
