@@ -27,8 +27,9 @@ const COUNTED_STEP: usize = 16 * 1024;
 
 /// One client's connection. Idle ones hold no buffers.
 pub(crate) struct Connection {
-    stream: Stream,
+    /// Before the socket: whoever sees the connection end finds its client gone.
     session: Session,
+    stream: Stream,
     client: Arc<Client>,
     /// The beginning of a request whose end has not arrived.
     input: Vec<u8>,
