@@ -462,7 +462,10 @@ mod tests {
         assert_eq!(tree("STREAMS key [key ...] id [id ...]"), streams);
         let choice = "GET=encoding(oneof){GET=encoding(string) block(block){SAT=sat(pure-token)? SET=value(string)}}?+";
         let shown = tree("[GET encoding | [SAT] SET value [GET encoding | [SAT] SET value ...]]");
-        assert_eq!(shown, choice.replace("GET=encoding(oneof)", "encoding(oneof)").replace("block(block)", "sat(block)"));
+        assert_eq!(
+            shown,
+            choice.replace("GET=encoding(oneof)", "encoding(oneof)").replace("block(block)", "sat(block)")
+        );
         assert_eq!(tree("numkeys key [key ...] [x ...]"), "numkeys(key)#0 key(key)#0+ x(string)?+");
     }
 

@@ -152,7 +152,7 @@ fn letters(what: &str, known: &[u8], value: &[u8]) -> Result<Vec<u8>> {
     if unknown.is_empty() {
         return Ok(value.to_vec());
     }
-    Err(Error::new([format!("ERR Unknown {what} found in the provided filter: ").as_bytes(), value].concat()))
+    Err(Error::quoting(&format!("ERR Unknown {what} found in the provided filter: "), value, ""))
 }
 
 fn test(name: &[u8], value: &[u8], core: &Core) -> Result<Test> {
@@ -160,10 +160,10 @@ fn test(name: &[u8], value: &[u8], core: &Core) -> Result<Test> {
         b"type" => match value.to_ascii_lowercase().as_slice() {
             b"normal" => Test::Normal(true),
             b"slave" | b"replica" | b"pubsub" | b"master" | b"primary" => Test::Normal(false),
-            _ => return Err(Error::new([b"ERR Unknown client type '", value, b"'"].concat())),
+            _ => return Err(Error::quoting("ERR Unknown client type '", value, "'")),
         },
         b"user" if value == DEFAULT_USER.as_bytes() => Test::User,
-        b"user" => return Err(Error::new([b"ERR No such user '", value, b"'"].concat())),
+        b"user" => return Err(Error::quoting("ERR No such user '", value, "'")),
         b"addr" => Test::Addr(value.to_vec()),
         b"laddr" => Test::Laddr(value.to_vec()),
         b"ip" => Test::Ip(value.to_vec()),

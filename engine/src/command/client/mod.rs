@@ -244,11 +244,10 @@ fn setinfo(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
     let (option, value) = (args.get(2), args.get(3));
     let is_lib_name = option.eq_ignore_ascii_case(b"lib-name");
     if !is_lib_name && !option.eq_ignore_ascii_case(b"lib-ver") {
-        return Err(Error::new([b"ERR Unrecognized option '", option, b"'"].concat()));
+        return Err(Error::quoting("ERR Unrecognized option '", option, "'"));
     }
     if !is_name(value) {
-        let rest = b" cannot contain spaces, newlines or special characters.";
-        return Err(Error::new([b"ERR ", option, rest].concat()));
+        return Err(Error::quoting("ERR ", option, " cannot contain spaces, newlines or special characters."));
     }
     let mut names = context.caller.client.names.lock();
     *(if is_lib_name { &mut names.lib_name } else { &mut names.lib_ver }) = value.to_vec();
