@@ -59,6 +59,11 @@ impl Error {
         Self::new([before.as_bytes(), quoted, after.as_bytes()].concat())
     }
 
+    /// There is no configuration file that could be rewritten.
+    pub fn no_config_file() -> Self {
+        Self::new("ERR The server is running without a config file")
+    }
+
     /// The first word, by which callers tell errors apart: `ERR`, `WRONGTYPE`, `OOM`, ...
     pub fn code(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.0.split(|&b| b == b' ').next().unwrap_or_default())

@@ -56,6 +56,10 @@ impl Filter {
     /// Reads options with their values.
     pub(super) fn parse(args: &[&[u8]], purpose: Purpose, core: &Core) -> Result<Self> {
         let mut filter = Self { tests: Vec::new(), skip_me: purpose == Purpose::Kill };
+        // Redis 7.0 looks whether the words are as many as they have to be before it looks at the type.
+        if matches!(args, [option, _, _] if option.eq_ignore_ascii_case(b"type")) {
+            return Err(Error::SYNTAX);
+        }
         let mut rest = args;
         while let [option, tail @ ..] = rest {
             let option = option.to_ascii_lowercase();
@@ -74,6 +78,10 @@ impl Filter {
                 let more = rest.iter().take_while(|arg| num::parse_i64(arg).is_some()).count();
                 let (more, tail) = rest.split_at_checked(more).unwrap_or((&[], rest));
                 rest = tail;
+                // A list takes what no option begins with for an id, as Redis 7.0, where there were no other options.
+                if purpose == Purpose::List && rest.first().is_some_and(|word| !is_option(word)) {
+                    return Err(invalid_id());
+                }
                 let ids = std::iter::once(value).chain(more).map(|v| client_id(v, purpose));
                 Test::Ids(ids.collect::<Result<_>>()?)
             } else {
@@ -115,6 +123,32 @@ impl Test {
     }
 }
 
+/// Whether a word is the name of an option.
+fn is_option(word: &[u8]) -> bool {
+    const OPTIONS: [&[u8]; 14] = [
+        b"type",
+        b"id",
+        b"user",
+        b"addr",
+        b"laddr",
+        b"ip",
+        b"maxage",
+        b"idle",
+        b"name",
+        b"lib-name",
+        b"lib-ver",
+        b"flags",
+        b"capa",
+        b"db",
+    ];
+    let word = word.to_ascii_lowercase();
+    word == b"skipme" || OPTIONS.contains(&word.strip_prefix(b"not-").unwrap_or(&word))
+}
+
+fn invalid_id() -> Error {
+    Error::new("ERR Invalid client ID")
+}
+
 fn has_all(letters: &str, wanted: &[u8]) -> bool {
     wanted.iter().all(|letter| letters.as_bytes().contains(letter))
 }
@@ -135,7 +169,7 @@ fn client_id(value: &[u8], purpose: Purpose) -> Result<u64> {
             .and_then(|id| u64::try_from(id).ok())
             .ok_or_else(|| Error::new("ERR client-id should be greater than 0")),
         // Ids that nobody can have match nobody.
-        Purpose::List => id.map(|id| u64::try_from(id).unwrap_or(0)).ok_or_else(|| Error::new("ERR Invalid client ID")),
+        Purpose::List => id.map(|id| u64::try_from(id).unwrap_or(0)).ok_or_else(invalid_id),
     }
 }
 
