@@ -85,7 +85,7 @@ pub(crate) const ENGINE: &[Directive] = &[
     int("list-compress-depth", 0, INT, "0"),
     int("set-max-intset-entries", 0, LONG, "512"),
     int("set-max-listpack-entries", 0, LONG, "128"),
-    memory("set-max-listpack-value", 0, "64"),
+    int("set-max-listpack-value", 0, LONG, "64"),
     int("zset-max-listpack-entries", 0, LONG, "128").alias("zset-max-ziplist-entries"),
     memory("zset-max-listpack-value", 0, "64").alias("zset-max-ziplist-value"),
     memory("hll-sparse-max-bytes", 0, "3000"),

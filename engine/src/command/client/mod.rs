@@ -126,8 +126,12 @@ fn id(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<
     Ok(())
 }
 
-fn import_source(_: &mut Context<'_>, _: &Args<'_>, _: &mut Reply<'_>) -> Result<()> {
-    // There is no import mode.
+fn import_source(_: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    // There is no import mode, and nobody is the source of one.
+    if args.get(2).eq_ignore_ascii_case(b"off") {
+        reply.ok();
+        return Ok(());
+    }
     Err(Error::new("ERR Server is not in import mode"))
 }
 
