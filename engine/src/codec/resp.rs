@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use super::num;
+
 /// An inline request, and the line that announces a length, may not be longer than this.
 const INLINE_MAX: usize = 64 * 1024;
 /// The most arguments of a request.
@@ -169,7 +171,12 @@ impl Parser {
     /// The line from `from` up to CR and the byte after it, and where the next one starts.
     fn line<'b>(&mut self, bytes: &'b [u8], from: usize) -> Option<(&'b [u8], usize)> {
         let rest = bytes.get(from.max(self.searched)..)?;
-        match rest.iter().position(|&b| b == b'\r') {
+        match first_of(b'\r', 0, rest) {
+            // Redis looks for the end of a C string: behind a NUL it never finds one.
+            Some(n) if rest[n] == 0 => {
+                self.searched = from.max(self.searched) + n;
+                None
+            }
             // The byte after CR is taken for LF, as Redis does.
             Some(n) if rest.len() > n + 1 => {
                 let end = from.max(self.searched) + n;
@@ -189,11 +196,14 @@ impl Parser {
     }
 
     fn find_inline(&mut self, bytes: &[u8]) -> Parsed {
-        match bytes[self.searched..].iter().position(|&b| b == b'\n') {
-            Some(n) => Parsed::Request(self.searched + n + 1),
-            None if bytes.len() > INLINE_MAX => Parsed::Broken("Protocol error: too big inline request"),
-            None => {
-                self.searched = bytes.len();
+        let rest = &bytes[self.searched..];
+        let stop = first_of(b'\n', 0, rest);
+        match stop {
+            Some(n) if rest[n] == b'\n' => Parsed::Request(self.searched + n + 1),
+            _ if bytes.len() > INLINE_MAX => Parsed::Broken("Protocol error: too big inline request"),
+            // Behind a NUL no end is looked for, as for the lines of lengths.
+            _ => {
+                self.searched += stop.unwrap_or(rest.len());
                 Parsed::Incomplete
             }
         }
@@ -218,12 +228,15 @@ fn short_length(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
 }
 
 /// A decimal number as `string2ll` reads it.
-fn length(digits: &[u8]) -> Option<i64> {
-    let (negative, digits) = match digits.split_first() {
+fn length(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text.split_first() {
         Some((b'-', rest)) => (true, rest),
-        _ => (false, digits),
+        _ => (false, text),
     };
-    if digits.is_empty() || digits.len() > 18 || (digits[0] == b'0' && (digits.len() > 1 || negative)) {
+    if digits.len() > 18 {
+        return num::parse_i64(text);
+    }
+    if digits.is_empty() || (digits[0] == b'0' && (digits.len() > 1 || negative)) {
         return None;
     }
     let mut n = 0_i64;
@@ -267,7 +280,8 @@ pub fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
                 [] | [0, ..] => break,
                 [b'"', tail @ ..] => rest = double_quoted(tail, &mut word)?,
                 [b'\'', tail @ ..] => rest = single_quoted(tail, &mut word)?,
-                [b, ..] if is_space(*b) => break,
+                // Fewer than between words.
+                [b' ' | b'\n' | b'\r' | b'\t', ..] => break,
                 [b, tail @ ..] => {
                     word.push(*b);
                     rest = tail;
@@ -279,6 +293,11 @@ pub fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
         }
         words.push(word);
     }
+}
+
+/// The first of two bytes in a line that is short as a rule.
+fn first_of(a: u8, b: u8, bytes: &[u8]) -> Option<usize> {
+    bytes.iter().position(|&byte| byte == a || byte == b)
 }
 
 fn is_space(b: u8) -> bool {

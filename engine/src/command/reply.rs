@@ -309,12 +309,15 @@ impl<'a> Reply<'a> {
         );
     }
 
-    /// An error. Line breaks in its text become spaces.
+    /// An error. Line breaks at the end of its text go, others become spaces.
     pub fn error(&mut self, error: &Error) {
         self.write(
             |out| {
                 out.tail.push(b'-');
-                let line = error.bytes().iter().map(|&b| if matches!(b, b'\r' | b'\n') { b' ' } else { b });
+                let is_break = |b: &u8| matches!(b, b'\r' | b'\n');
+                let bytes = error.bytes();
+                let end = bytes.iter().rposition(|b| !is_break(b)).map_or(0, |last| last + 1);
+                let line = bytes.iter().take(end).map(|b| if is_break(b) { b' ' } else { *b });
                 out.tail.extend(line);
                 out.tail.extend_from_slice(b"\r\n");
             },

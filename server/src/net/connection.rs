@@ -247,6 +247,9 @@ impl Connection {
             return Turn::Over;
         }
         self.held = unsent > HOLD;
+        if status == Status::Close && self.client.is_killed() {
+            return Turn::Over;
+        }
         match status {
             Status::Continue => Turn::Wait,
             Status::Close => {

@@ -7,6 +7,23 @@ pub(super) fn output_limits(limits: &str) -> Result<String, String> {
     OutputLimits::parse(limits).map(|l| l.text())
 }
 
+/// `notify-keyspace-events`: letters for kinds of events, in the order in which Redis shows them.
+pub(super) fn event_classes(letters: &str) -> Result<String, String> {
+    const ALL: &str = "g$lshzxetd";
+    const OTHERS: &str = "nKEm";
+    let has = |letter: char| letters.contains(letter) || (letters.contains('A') && ALL.contains(letter));
+    if letters.chars().any(|letter| letter != 'A' && !ALL.contains(letter) && !OTHERS.contains(letter)) {
+        return Err("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into());
+    }
+    // A stands for all of the first, and hides `n`, which is none of them.
+    let shown: String = ALL.chars().chain(['n']).filter(|&letter| has(letter)).collect();
+    let classes = if ALL.chars().all(has) { "A".to_owned() } else { shown };
+    Ok(OTHERS[1..]
+        .chars()
+        .filter(|&letter| has(letter))
+        .fold(classes, |text, letter| text + letter.encode_utf8(&mut [0; 4])))
+}
+
 /// `unixsocketperm`.
 pub(super) fn unix_mode(mode: &str) -> Result<String, String> {
     match u32::from_str_radix(mode, 8) {
