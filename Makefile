@@ -5,30 +5,36 @@ export PATH := $(PATH):$(HOME)/.cache/peers/bin
 CARGO ?= cargo
 # For bench: arguments of the harness, for example BENCH="--only memory".
 BENCH ?=
-# For fuzz: seconds for each target.
+# For fuzz: seconds for the parser of requests; every other target has a few.
 FUZZ_SECONDS ?= 60
 
-.PHONY: help test soak lint build unit bench peers smoke python asan tsan fuzz
+.PHONY: help test soak lint build server unit bench peers smoke python shuttle asan tsan fuzz
 # The steps of `test` share the machine's cores and the target folder.
 .NOTPARALLEL:
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-test: lint peers unit smoke python asan tsan fuzz ## everything CI runs, long tests by a share
+test: lint peers unit smoke python shuttle asan tsan fuzz ## everything CI runs, long tests by a share
 
 soak: peers build ## the long tests in full length
-	CARNELIAN_SOAK=1 $(CARGO) test --workspace
+	CARNELIAN_SOAK=1 $(CARGO) test --workspace --all-features
 
-lint: ## formatting and clippy
+lint: ## formatting, clippy and the links of the documentation
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --all-features
 
 build: ## the server, as released
 	$(CARGO) build --release -p carnelian-server
 
-unit: peers build ## all tests of the workspace, beside a real Redis
-	$(CARGO) test --workspace
+server: ## the server that tests start: optimised, and quickly built
+	$(CARGO) build --profile ci -p carnelian-server
+
+unit smoke python: export CARNELIAN_SERVER ?= $(abspath $(or $(CARGO_TARGET_DIR),target))/ci/carnelian-server
+
+unit: peers server ## all tests of the workspace, beside a real Redis
+	$(CARGO) test --workspace --all-features
 
 bench: peers ## side by side with the peers
 	$(CARGO) build --release -p carnelian-server -p carnelian-benches
@@ -37,18 +43,22 @@ bench: peers ## side by side with the peers
 peers: ## the servers that we are compared with
 	scripts/get-peers
 
-smoke: peers build ## redis-benchmark against our server
+smoke: peers server ## redis-benchmark against our server
 	scripts/with-server scripts/smoke
 
-python: build ## redis-py against our server
+python: server ## redis-py against our server
 	scripts/venv
 	scripts/with-server .venv/bin/pytest -q tests/python
 
-asan: ## table and entry under AddressSanitizer
-	scripts/sanitize address -- table:: entry
+shuttle: ## many interleavings of threads on a stripe, tried one by one
+	scripts/shuttle
+
+asan: ## table and keyspace, where the unsafe code is, under AddressSanitizer
+	scripts/sanitize address -- table:: keyspace::
 
 tsan: ## multi-threaded tests under ThreadSanitizer
 	scripts/sanitize thread -- threads
 
 fuzz: ## every fuzz target for a while
-	scripts/fuzz $(FUZZ_SECONDS)
+	scripts/fuzz 5
+	scripts/fuzz $(FUZZ_SECONDS) resp

@@ -20,11 +20,11 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    /// Starts the thread.
+    /// Starts the thread. `every_tick` is called as often as it looks after the keyspace.
     ///
     /// # Errors
     /// If the system has no thread to give.
-    pub(crate) fn start(keyspace: Arc<Keyspace>) -> std::io::Result<Self> {
+    pub(crate) fn start(keyspace: Arc<Keyspace>, every_tick: impl Fn() + Send + 'static) -> std::io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
         let work = move || {
             let mut start = Instant::now();
@@ -36,6 +36,7 @@ impl Background {
                 }
                 start = Instant::now();
                 expire(&keyspace, tick);
+                every_tick();
             }
         };
         let thread = std::thread::Builder::new().name("carnelian-tick".into()).spawn(work)?;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::api::Db;
-use crate::background::Background;
 use crate::clock::Clock;
 use crate::command::{self, Core, Host, Origin, Registry, Spec, Value};
 use crate::config::{Config, Directive};
@@ -123,9 +122,8 @@ impl Engine {
         let databases = u32::try_from(config.int("databases")).unwrap_or(16);
         let keyspace = Arc::new(Keyspace::new(databases, stripes, hasher, options.clock));
         let registry = Registry::new(command::ENGINE.iter().copied().flatten().chain(&options.commands));
-        let background =
-            Background::start(keyspace.clone()).map_err(|e| Error::new(format!("ERR cannot start a thread: {e}")))?;
-        let core = Core::new(keyspace, background, registry, config);
+        let core =
+            Core::new(keyspace, registry, config).map_err(|e| Error::new(format!("ERR cannot start a thread: {e}")))?;
         core.config.apply_all(&core)?;
         if let Some(host) = options.host {
             core.set_host(host);

@@ -1,20 +1,19 @@
 //! The only door to locks and atomics, so that a model checker can stand in for them (`--cfg shuttle`).
 
 #[cfg(shuttle)]
-pub use shuttle::sync::atomic;
+pub(crate) use shuttle::sync::atomic;
 #[cfg(not(shuttle))]
-pub use std::sync::atomic;
+pub(crate) use std::sync::atomic;
 
-pub use crossbeam_utils::CachePadded;
+pub(crate) use crossbeam_utils::CachePadded;
 /// An atomic that lies in memory just as a `u32` does, which those of a model checker do not.
-pub use std::sync::atomic::AtomicU32 as PlainAtomicU32;
+pub(crate) use std::sync::atomic::AtomicU32 as PlainAtomicU32;
 
 #[cfg(not(shuttle))]
 mod imp {
-    pub type ReadGuard<'a, T> = parking_lot::RwLockReadGuard<'a, T>;
-    pub type WriteGuard<'a, T> = parking_lot::RwLockWriteGuard<'a, T>;
-    pub type MutexGuard<'a, T> = parking_lot::MutexGuard<'a, T>;
-    pub use parking_lot::{Mutex, RwLock};
+    pub(crate) type ReadGuard<'a, T> = parking_lot::RwLockReadGuard<'a, T>;
+    pub(crate) type WriteGuard<'a, T> = parking_lot::RwLockWriteGuard<'a, T>;
+    pub(crate) use parking_lot::{Mutex, RwLock};
 }
 
 #[cfg(shuttle)]
@@ -22,42 +21,42 @@ mod imp {
     //! The same few methods on shuttle's locks.
     use std::sync::PoisonError;
 
-    pub type ReadGuard<'a, T> = shuttle::sync::RwLockReadGuard<'a, T>;
-    pub type WriteGuard<'a, T> = shuttle::sync::RwLockWriteGuard<'a, T>;
-    pub type MutexGuard<'a, T> = shuttle::sync::MutexGuard<'a, T>;
+    pub(crate) type ReadGuard<'a, T> = shuttle::sync::RwLockReadGuard<'a, T>;
+    pub(crate) type WriteGuard<'a, T> = shuttle::sync::RwLockWriteGuard<'a, T>;
+    pub(crate) type MutexGuard<'a, T> = shuttle::sync::MutexGuard<'a, T>;
 
     #[derive(Default)]
-    pub struct RwLock<T>(shuttle::sync::RwLock<T>);
+    pub(crate) struct RwLock<T>(shuttle::sync::RwLock<T>);
 
     impl<T> RwLock<T> {
-        pub fn new(value: T) -> Self {
+        pub(crate) fn new(value: T) -> Self {
             Self(shuttle::sync::RwLock::new(value))
         }
-        pub fn read(&self) -> ReadGuard<'_, T> {
+        pub(crate) fn read(&self) -> ReadGuard<'_, T> {
             self.0.read().unwrap_or_else(PoisonError::into_inner)
         }
-        pub fn write(&self) -> WriteGuard<'_, T> {
+        pub(crate) fn write(&self) -> WriteGuard<'_, T> {
             self.0.write().unwrap_or_else(PoisonError::into_inner)
         }
-        pub fn try_read(&self) -> Option<ReadGuard<'_, T>> {
+        pub(crate) fn try_read(&self) -> Option<ReadGuard<'_, T>> {
             self.0.try_read().ok()
         }
     }
 
     #[derive(Default)]
-    pub struct Mutex<T>(shuttle::sync::Mutex<T>);
+    pub(crate) struct Mutex<T>(shuttle::sync::Mutex<T>);
 
     impl<T> Mutex<T> {
-        pub fn new(value: T) -> Self {
+        pub(crate) fn new(value: T) -> Self {
             Self(shuttle::sync::Mutex::new(value))
         }
-        pub fn lock(&self) -> MutexGuard<'_, T> {
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
             self.0.lock().unwrap_or_else(PoisonError::into_inner)
         }
     }
 }
 
-pub use imp::*;
+pub(crate) use imp::*;
 
 /// A thread-local variable that a model checker sees as one per simulated thread.
 #[cfg(not(shuttle))]

@@ -54,7 +54,10 @@ fn no_room_imports_a_higher_one() {
         if module == "lib" || name.starts_with("tests") || inside.components().any(|c| c.as_os_str() == "tests") {
             continue;
         }
-        let own = room(&module).unwrap_or_else(|| panic!("{module} has no room: add it to ROOMS"));
+        let Some(own) = room(&module) else {
+            wrong.push(format!("{module} has no room: add it to ROOMS"));
+            continue;
+        };
         for import in imports(&fs::read_to_string(&file).expect("readable")) {
             // What lib.rs re-exports is found under other names; those are types, and begin with a capital.
             let Some(other) = room(&import) else { continue };

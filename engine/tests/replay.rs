@@ -46,7 +46,7 @@ fn key() -> impl Strategy<Value = String> {
     (0_u8..10).prop_map(|i| format!("k{i}"))
 }
 
-fn words(line: String) -> Vec<String> {
+fn words(line: &str) -> Vec<String> {
     line.split(' ').map(str::to_owned).collect()
 }
 
@@ -56,20 +56,20 @@ fn command() -> impl Strategy<Value = Vec<String>> {
     let word = prop::sample::select(vec!["", " NX", " XX", " GT", " LT", " XX LT"]);
     prop_oneof![
         5 => (key(), value).prop_map(|(k, v)| vec!["SET".into(), k, v]),
-        3 => (key(), when.clone(), word.clone()).prop_map(|(k, t, w)| words(format!("PEXPIRE {k} {t}{w}"))),
-        1 => (key(), when, word).prop_map(|(k, t, w)| words(format!("EXPIRE {k} {t}{w}"))),
-        1 => key().prop_map(|k| words(format!("PERSIST {k}"))),
-        1 => (key(), key()).prop_map(|(a, b)| words(format!("DEL {a} {b}"))),
-        1 => (key(), key()).prop_map(|(a, b)| words(format!("UNLINK {a} {b}"))),
-        2 => (key(), key()).prop_map(|(a, b)| words(format!("RENAME {a} {b}"))),
-        2 => (key(), key()).prop_map(|(a, b)| words(format!("RENAMENX {a} {b}"))),
-        2 => (key(), 0..3).prop_map(|(k, db)| words(format!("MOVE {k} {db}"))),
-        2 => (key(), key(), 0..3).prop_map(|(a, b, db)| words(format!("COPY {a} {b} DB {db} REPLACE"))),
-        2 => (key(), key()).prop_map(|(a, b)| words(format!("COPY {a} {b}"))),
-        1 => (0..3, 0..3).prop_map(|(a, b)| words(format!("swap {a} {b}"))),
-        1 => (0..4).prop_map(|db| words(format!("flush {db}"))),
-        2 => (1..60).prop_map(|ms| words(format!("wait {ms}"))),
-        1 => Just(words("expire".into())),
+        3 => (key(), when.clone(), word.clone()).prop_map(|(k, t, w)| words(&format!("PEXPIRE {k} {t}{w}"))),
+        1 => (key(), when, word).prop_map(|(k, t, w)| words(&format!("EXPIRE {k} {t}{w}"))),
+        1 => key().prop_map(|k| words(&format!("PERSIST {k}"))),
+        1 => (key(), key()).prop_map(|(a, b)| words(&format!("DEL {a} {b}"))),
+        1 => (key(), key()).prop_map(|(a, b)| words(&format!("UNLINK {a} {b}"))),
+        2 => (key(), key()).prop_map(|(a, b)| words(&format!("RENAME {a} {b}"))),
+        2 => (key(), key()).prop_map(|(a, b)| words(&format!("RENAMENX {a} {b}"))),
+        2 => (key(), 0..3).prop_map(|(k, db)| words(&format!("MOVE {k} {db}"))),
+        2 => (key(), key(), 0..3).prop_map(|(a, b, db)| words(&format!("COPY {a} {b} DB {db} REPLACE"))),
+        2 => (key(), key()).prop_map(|(a, b)| words(&format!("COPY {a} {b}"))),
+        1 => (0..3, 0..3).prop_map(|(a, b)| words(&format!("swap {a} {b}"))),
+        1 => (0..4).prop_map(|db| words(&format!("flush {db}"))),
+        2 => (1..60).prop_map(|ms| words(&format!("wait {ms}"))),
+        1 => Just(words("expire")),
     ]
 }
 

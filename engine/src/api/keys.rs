@@ -69,31 +69,15 @@ fn deadline(name: &str, at: Option<Millis>) -> Result<i64> {
 }
 
 impl Db {
-    /// As `write`, but for what takes no memory and is therefore never refused for lack of it.
-    fn change<R>(&self, key: &[u8], operation: impl FnOnce(&mut View<'_>, &Key<'_>) -> R) -> Result<R> {
-        let space = &self.core.keyspace;
-        let (key, now) = (space.key(key), self.now());
-        space.make_room(now);
-        let mut view = View::one(space, self.index, now, Access::Write, key.hash)?;
-        let result = operation(&mut view, &key);
-        view.close();
-        Ok(result)
-    }
-
-    /// As `on_keys`, for what takes no memory.
     fn change_two<R>(
         &self,
         a: &[u8],
         b: &[u8],
-        operation: impl FnOnce(&mut View<'_>, &Key<'_>, &Key<'_>) -> Result<R>,
+        operation: impl FnOnce(&mut View<'_>, &Key<'_>, &Key<'_>) -> R,
     ) -> Result<R> {
-        let (space, now) = (&self.core.keyspace, self.now());
+        let space = &self.core.keyspace;
         let (a, b) = (space.key(a), space.key(b));
-        space.make_room(now);
-        let mut view = View::some(space, self.index, now, Access::Write, [a.hash, b.hash].into_iter())?;
-        let result = operation(&mut view, &a, &b);
-        view.close();
-        result
+        self.change_keys(&[a, b], |view| operation(view, &a, &b))
     }
 
     fn on_all<R>(&self, operation: impl FnOnce(&mut View<'_>) -> R) -> Result<R> {
@@ -254,7 +238,7 @@ impl Db {
     /// # Errors
     /// [`NO_SUCH_KEY`](Error::NO_SUCH_KEY).
     pub fn rename(&self, from: impl AsRef<[u8]>, to: impl AsRef<[u8]>) -> Result<()> {
-        self.change_two(from.as_ref(), to.as_ref(), generic::rename)
+        self.change_two(from.as_ref(), to.as_ref(), generic::rename)?
     }
 
     /// Renames a key unless there is a key `to`: false then. O(1).
@@ -262,7 +246,7 @@ impl Db {
     /// # Errors
     /// [`NO_SUCH_KEY`](Error::NO_SUCH_KEY).
     pub fn renamenx(&self, from: impl AsRef<[u8]>, to: impl AsRef<[u8]>) -> Result<bool> {
-        self.change_two(from.as_ref(), to.as_ref(), generic::rename_if_new)
+        self.change_two(from.as_ref(), to.as_ref(), generic::rename_if_new)?
     }
 
     /// Copies a key with its deadline; false if there is nothing to copy, or there is a key `to`. O(1) for strings.

@@ -10,6 +10,7 @@ pub use keys::{CopyOptions, ExpireCondition, KeyType, Scan, Ttl};
 
 use std::sync::Arc;
 
+use crate::clock::Millis;
 use crate::command::Core;
 use crate::error::{Error, Result};
 use crate::keyspace::{Access, Key, View};
@@ -31,7 +32,7 @@ impl Db {
         self.index
     }
 
-    fn now(&self) -> u64 {
+    fn now(&self) -> Millis {
         self.core.keyspace.clock().millis()
     }
 
@@ -47,27 +48,27 @@ impl Db {
     /// Runs an operation that may change one key.
     #[inline]
     fn write<R>(&self, key: &[u8], operation: impl FnOnce(&mut View<'_>, &Key<'_>) -> Result<R>) -> Result<R> {
+        let now = self.now();
+        self.require_room(now)?;
+        self.on_key(now, key, operation)?
+    }
+
+    /// As `write`, but for what takes no memory and is therefore never refused for lack of it.
+    #[inline]
+    fn change<R>(&self, key: &[u8], operation: impl FnOnce(&mut View<'_>, &Key<'_>) -> R) -> Result<R> {
+        let now = self.now();
+        self.core.keyspace.make_room(now);
+        self.on_key(now, key, operation)
+    }
+
+    #[inline]
+    fn on_key<R>(&self, now: Millis, key: &[u8], operation: impl FnOnce(&mut View<'_>, &Key<'_>) -> R) -> Result<R> {
         let space = &self.core.keyspace;
         let key = space.key(key);
-        let now = self.now();
-        if !space.make_room(now) {
-            return Err(Error::OUT_OF_MEMORY);
-        }
         let mut view = View::one(space, self.index, now, Access::Write, key.hash)?;
         let result = operation(&mut view, &key);
         view.close();
-        result
-    }
-
-    /// Runs an operation that may change one key but takes no memory, so that it is not refused for want of it.
-    #[inline]
-    fn write_always<R>(&self, key: &[u8], operation: impl FnOnce(&mut View<'_>, &Key<'_>) -> Result<R>) -> Result<R> {
-        let space = &self.core.keyspace;
-        let key = space.key(key);
-        let mut view = View::one(space, self.index, self.now(), Access::Write, key.hash)?;
-        let result = operation(&mut view, &key);
-        view.close();
-        result
+        Ok(result)
     }
 
     /// Runs an operation on some keys, whose hashes come with them.
@@ -77,13 +78,35 @@ impl Db {
         keys: &[Key<'_>],
         operation: impl FnOnce(&mut View<'_>) -> Result<R>,
     ) -> Result<R> {
-        let (space, now) = (&self.core.keyspace, self.now());
-        if access == Access::Write && !space.make_room(now) {
-            return Err(Error::OUT_OF_MEMORY);
+        let now = self.now();
+        if access == Access::Write {
+            self.require_room(now)?;
         }
-        let mut view = View::some(space, self.index, now, access, keys.iter().map(|k| k.hash))?;
+        self.on_some(now, access, keys, operation)?
+    }
+
+    /// As `on_keys` for writing, but for what takes no memory.
+    fn change_keys<R>(&self, keys: &[Key<'_>], operation: impl FnOnce(&mut View<'_>) -> R) -> Result<R> {
+        let now = self.now();
+        self.core.keyspace.make_room(now);
+        self.on_some(now, Access::Write, keys, operation)
+    }
+
+    fn on_some<R>(
+        &self,
+        now: Millis,
+        access: Access,
+        keys: &[Key<'_>],
+        operation: impl FnOnce(&mut View<'_>) -> R,
+    ) -> Result<R> {
+        let mut view = View::some(&self.core.keyspace, self.index, now, access, keys.iter().map(|k| k.hash))?;
         let result = operation(&mut view);
         view.close();
-        result
+        Ok(result)
+    }
+
+    #[inline]
+    fn require_room(&self, now: Millis) -> Result<()> {
+        if self.core.keyspace.make_room(now) { Ok(()) } else { Err(Error::OUT_OF_MEMORY) }
     }
 }

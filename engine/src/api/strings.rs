@@ -117,7 +117,7 @@ impl Db {
     /// # Errors
     /// As for [`get`](Self::get).
     pub fn get_del(&self, key: impl AsRef<[u8]>) -> Result<Option<Vec<u8>>> {
-        Ok(self.write_always(key.as_ref(), string::get_del)?.map(OldString::into_vec))
+        Ok(self.change(key.as_ref(), string::get_del)??.map(OldString::into_vec))
     }
 
     /// Gets the value of a key and changes when the key expires. A time that has passed deletes it. O(1).
@@ -134,7 +134,7 @@ impl Db {
     /// # Errors
     /// As for [`get`](Self::get); an error if the key is there and the deadline is not positive or too far away.
     pub fn get_ex(&self, key: impl AsRef<[u8]>, expiry: GetExpiry) -> Result<Option<Vec<u8>>> {
-        let old = self.write_always(key.as_ref(), |view, key| string::get_ex(view, key, expiry))?;
+        let old = self.change(key.as_ref(), |view, key| string::get_ex(view, key, expiry))??;
         Ok(old.map(OldString::into_vec))
     }
 
@@ -143,7 +143,7 @@ impl Db {
     /// # Errors
     /// As for [`get`](Self::get).
     pub fn del_if_eq(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<bool> {
-        self.write_always(key.as_ref(), |view, key| string::del_if_eq(view, key, value.as_ref()))
+        self.change(key.as_ref(), |view, key| string::del_if_eq(view, key, value.as_ref()))?
     }
 
     /// The length of a string in bytes, 0 if the key is not there. O(1).

@@ -2,7 +2,8 @@
 
 use smallvec::SmallVec;
 
-use super::spec::{Begin, Find, KeyFlags, KeySpec, Spec};
+use super::flags::KeyFlags;
+use super::spec::{Begin, Find, KeySpec, Spec};
 use crate::codec::num;
 use crate::error::{Error, Result};
 use crate::keyspace::Key;

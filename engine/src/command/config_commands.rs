@@ -1,13 +1,13 @@
 //! `CONFIG`.
 
 use super::introspection::help;
-use super::{Args, Context, Flags, Group, Reply, Run, Spec};
+use super::{Args, Context, ContextFn, Flags, Group, Reply, Run, Spec};
 use crate::error::{Error, Result};
 
 const ADMIN: Flags = Flags::ADMIN.union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE);
 const ALL_NODES: &[&str] = &["request_policy:all_nodes", "response_policy:all_succeeded"];
 
-const fn sub(name: &'static str, arity: i32, flags: Flags, run: &'static super::spec::ContextFn) -> Spec {
+const fn sub(name: &'static str, arity: i32, flags: Flags, run: &'static ContextFn) -> Spec {
     Spec::new(name, arity, Group::Server, Run::Context(run)).flags(flags)
 }
 

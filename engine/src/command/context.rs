@@ -1,5 +1,6 @@
 //! What a command can see beside the keyspace: its caller, and the engine's core.
 
+use std::io;
 use std::sync::{Arc, OnceLock};
 
 use super::host::Embedded;
@@ -24,7 +25,7 @@ pub struct Core {
     /// The directives.
     pub config: Config,
     /// The sessions.
-    pub clients: Clients,
+    pub clients: Arc<Clients>,
     /// Who may come in.
     pub auth: Auth,
     /// Commands that were slow or large.
@@ -32,7 +33,7 @@ pub struct Core {
     /// Events that took long.
     pub latency: LatencyMonitor,
     /// Figures of the whole.
-    pub stats: EngineStats,
+    pub stats: Arc<EngineStats>,
     /// Which run of the engine this is.
     pub run: RunId,
     host: OnceLock<Arc<dyn Host>>,
@@ -57,23 +58,34 @@ impl RunId {
 }
 
 impl Core {
-    /// Puts a core together.
-    pub(crate) fn new(keyspace: Arc<Keyspace>, background: Background, registry: Registry, config: Config) -> Self {
+    /// Puts a core together, and starts its thread.
+    ///
+    /// # Errors
+    /// If the system has no thread to give.
+    pub(crate) fn new(keyspace: Arc<Keyspace>, registry: Registry, config: Config) -> io::Result<Self> {
         let run = RunId::new(keyspace.clock().millis());
-        Self {
+        let (clients, stats) = (Arc::<Clients>::default(), Arc::<EngineStats>::default());
+        let background = {
+            // Not the core itself: that waits for the thread's end.
+            let (space, clients, stats) = (keyspace.clone(), clients.clone(), stats.clone());
+            Background::start(keyspace.clone(), move || {
+                sample(&space, &clients, &stats);
+            })?
+        };
+        Ok(Self {
             background,
             keyspace,
             registry,
             config,
-            clients: Clients::default(),
+            clients,
             auth: Auth::default(),
             logs: CommandLogs::default(),
             latency: LatencyMonitor::default(),
-            stats: EngineStats::default(),
+            stats,
             run,
             host: OnceLock::new(),
             embedded: OnceLock::new(),
-        }
+        })
     }
 
     /// Says what the program around the engine offers. Only the first call counts; false for any other.
@@ -91,11 +103,10 @@ impl Core {
         self.embedded.get_or_init(|| self.clients.add(Origin::default(), self.keyspace.clock().millis(), None))
     }
 
-    /// Looks at the figures that change with time: rates and the most memory in use. Whoever runs an engine in a loop
-    /// calls this about every 100 ms; without it `INFO` knows only what it sees itself.
+    /// Looks at the figures that change with time, rates and the most memory in use, as the engine's thread does with
+    /// each of its ticks.
     pub fn sample(&self) -> Rates {
-        self.stats.note_memory(self.keyspace.used_bytes() as u64);
-        self.stats.sample(self.keyspace.clock().millis(), self.clients.totals())
+        sample(&self.keyspace, &self.clients, &self.stats)
     }
 
     /// Starts all statistics anew (`CONFIG RESETSTAT`).
@@ -105,6 +116,11 @@ impl Core {
         self.stats.reset();
         self.registry.all_and_sub().for_each(|command| command.stats.reset());
     }
+}
+
+fn sample(keyspace: &Keyspace, clients: &Clients, stats: &EngineStats) -> Rates {
+    stats.note_memory(keyspace.used_bytes() as u64);
+    stats.sample(keyspace.clock().millis(), clients.totals())
 }
 
 /// Which replies a client wants to have (`CLIENT REPLY`).

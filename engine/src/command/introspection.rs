@@ -3,7 +3,9 @@
 mod docs;
 
 use super::args::{key_flags, key_positions};
-use super::{Args, Begin, Categories, Command, Context, Find, Flags, Group, KeyFlags, KeySpec, Reply, Run, Spec};
+use super::{
+    Args, Begin, Categories, Command, Context, ContextFn, Find, Flags, Group, KeyFlags, KeySpec, Reply, Run, Spec,
+};
 use super::{Registry, dispatch};
 use crate::codec::glob::glob_match;
 use crate::error::{Error, Result};
@@ -11,7 +13,7 @@ use crate::error::{Error, Result};
 const FLAGS: Flags = Flags::LOADING.union(Flags::STALE);
 const NO_ORDER: &[&str] = &["nondeterministic_output_order"];
 
-const fn sub(name: &'static str, arity: i32, run: &'static super::spec::ContextFn) -> Spec {
+const fn sub(name: &'static str, arity: i32, run: &'static ContextFn) -> Spec {
     Spec::new(name, arity, Group::Server, Run::Context(run)).flags(FLAGS).categories(Categories::CONNECTION)
 }
 

@@ -2,14 +2,14 @@
 
 use super::introspection::help;
 use super::stats::BUCKETS;
-use super::{Args, Command, Context, Flags, Group, Reply, Run, Series, Spec};
+use super::{Args, Command, Context, ContextFn, Flags, Group, Reply, Run, Series, Spec};
 use crate::error::{Error, Result};
 use crate::sync::atomic::Ordering::Relaxed;
 
 const ADMIN: Flags = Flags::ADMIN.union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE);
 const SPECIAL: &[&str] = &["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"];
 
-const fn sub(name: &'static str, arity: i32, run: &'static super::spec::ContextFn) -> Spec {
+const fn sub(name: &'static str, arity: i32, run: &'static ContextFn) -> Spec {
     Spec::new(name, arity, Group::Server, Run::Context(run)).flags(ADMIN).tips(SPECIAL)
 }
 

@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn long_commands_are_shortened() {
-        let long = vec![b'x'; 130];
+        let long = [b'x'; 130];
         let argv: Vec<&[u8]> = std::iter::once(&long[..]).chain([&b"a"[..]; 40]).collect();
         let short = shortened(&argv);
         assert_eq!(short.len(), 32);

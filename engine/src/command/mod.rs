@@ -8,6 +8,7 @@ mod auth;
 mod clients;
 mod context;
 pub mod dispatch;
+mod flags;
 mod host;
 mod latency_monitor;
 mod log;
@@ -36,12 +37,13 @@ pub use args::{Args, Positions, key_flags, key_positions};
 pub use auth::{Auth, DEFAULT_USER};
 pub use clients::{Client, Clients, Names, Origin, Pause, Totals};
 pub use context::{Caller, Context, Core, ReplyMode, RunId};
+pub use flags::{Categories, Flags, KeyFlags};
 pub use host::{Host, ShutdownOptions};
 pub use latency_monitor::{LatencyMonitor, Series};
 pub use log::{CommandLog, CommandLogs, LogEntry, Measured};
 pub use registry::{Command, Registry};
 pub use reply::{Output, Reply, Tree, Value};
-pub use spec::{Begin, Categories, Find, Flags, Group, KeyFlags, KeySpec, Run, Spec};
+pub use spec::{Begin, ContextFn, Find, Group, KeySpec, Run, Spec, ViewFn};
 pub use stats::{CommandStats, EngineStats, Rates, Streak};
 
 /// The commands that every engine has, by group.

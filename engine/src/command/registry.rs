@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
-use super::spec::{Begin, Find, Flags, Spec};
+use super::flags::Flags;
+use super::spec::{Begin, Find, Spec};
 use super::stats::CommandStats;
 
 /// How the keys of a command are found, prepared for speed.

@@ -1,7 +1,7 @@
 //! `SLOWLOG` and `COMMANDLOG`: which commands were slow, had a large request or made a large reply.
 
 use super::introspection::{help, unknown_or_arity};
-use super::{Args, CommandLog, Context, Flags, Group, Reply, Run, Spec};
+use super::{Args, CommandLog, Context, ContextFn, Flags, Group, Reply, Run, Spec};
 use crate::codec::num;
 use crate::error::{Error, Result};
 
@@ -11,7 +11,7 @@ const LEN: &[&str] = &["request_policy:all_nodes", "response_policy:agg_sum", "n
 const RESET: &[&str] = &["request_policy:all_nodes", "response_policy:all_succeeded"];
 const KINDS: &str = "<SLOW | LARGE-REQUEST | LARGE-REPLY>";
 
-const fn sub(name: &'static str, arity: i32, flags: Flags, run: &'static super::spec::ContextFn) -> Spec {
+const fn sub(name: &'static str, arity: i32, flags: Flags, run: &'static ContextFn) -> Spec {
     Spec::new(name, arity, Group::Server, Run::Context(run)).flags(flags)
 }
 

@@ -209,6 +209,11 @@ impl Keyspace {
         (sum(|s| &s.hits), sum(|s| &s.misses))
     }
 
+    /// Big values and tables that were freed in the background, and those that wait for it.
+    pub fn freed_and_pending(&self) -> (u64, u64) {
+        self.reclaimer.freed_and_pending()
+    }
+
     /// Starts all counters anew.
     pub fn reset_counters(&self) {
         for stripe in &self.stripes {
@@ -220,6 +225,7 @@ impl Keyspace {
         for counter in [expired, evicted, expire_cut_short, expire_micros, exceeded_total] {
             counter.store(0, Relaxed);
         }
+        self.reclaimer.reset();
     }
 
     /// Hands every change from now on to `listener`, or to nobody.

@@ -18,7 +18,7 @@ impl Keyspace {
         for hashes in hashes.chunks(AT_ONCE) {
             let idle = Idle::lock(self, hashes);
             let probe = |&hash: &u64| Some(idle.stripe(self.stripe_of(hash))?.table(db)?.probe(hash));
-            fetch(hashes.iter().filter_map(probe).collect());
+            fetch(hashes.iter().filter_map(probe));
         }
     }
 }
@@ -29,12 +29,14 @@ impl View<'_> {
         let mut hashes = hashes.peekable();
         while hashes.peek().is_some() {
             let part = hashes.by_ref().take(AT_ONCE);
-            fetch(part.filter_map(|hash| Some(self.stripe(hash).table(self.db())?.probe(hash))).collect());
+            fetch(part.filter_map(|hash| Some(self.stripe(hash).table(self.db())?.probe(hash))));
         }
     }
 }
 
-fn fetch(probes: SmallVec<[Probe<'_>; AT_ONCE]>) {
+/// Starts all look-ups before it waits for the first of them.
+fn fetch<'t>(probes: impl Iterator<Item = Probe<'t>>) {
+    let probes: SmallVec<[_; AT_ONCE]> = probes.collect();
     for probe in &probes {
         probe.fetch();
     }

@@ -1,7 +1,7 @@
 //! Freeing what is big on a thread of its own, so that no command waits for it.
 
 use std::any::Any;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, unbounded};
@@ -20,7 +20,13 @@ type Garbage = Box<dyn Any + Send>;
 pub(super) struct Reclaimer {
     sender: OnceLock<Sender<Garbage>>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    pub(super) freed: std::sync::Arc<AtomicU64>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    freed: AtomicU64,
+    pending: AtomicU64,
 }
 
 impl Reclaimer {
@@ -34,17 +40,29 @@ impl Reclaimer {
     /// Drops anything on the thread.
     pub(super) fn send(&self, garbage: Garbage) {
         let sender = self.sender.get_or_init(|| self.start());
+        self.counts.pending.fetch_add(1, Relaxed);
         // If the thread is gone the garbage is dropped here, which is slower and nothing else.
         let _ = sender.send(garbage);
     }
 
+    /// How many things have been freed here, and how many wait for it.
+    pub(super) fn freed_and_pending(&self) -> (u64, u64) {
+        (self.counts.freed.load(Relaxed), self.counts.pending.load(Relaxed))
+    }
+
+    /// Counts what is freed anew.
+    pub(super) fn reset(&self) {
+        self.counts.freed.store(0, Relaxed);
+    }
+
     fn start(&self) -> Sender<Garbage> {
         let (sender, receiver) = unbounded::<Garbage>();
-        let freed = self.freed.clone();
+        let counts = self.counts.clone();
         let work = move || {
             for garbage in receiver {
                 drop(garbage);
-                freed.fetch_add(1, Relaxed);
+                counts.pending.fetch_sub(1, Relaxed);
+                counts.freed.fetch_add(1, Relaxed);
             }
         };
         let thread = std::thread::Builder::new().name("carnelian-free".into()).spawn(work);

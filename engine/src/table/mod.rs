@@ -224,6 +224,7 @@ impl<P: Pointer> Table<P> {
     }
 
     /// Takes a pointer out. What it points to is the caller's again.
+    #[expect(clippy::needless_pass_by_value, reason = "the place is gone with what was in it")]
     pub fn remove(&mut self, slot: Slot, hasher: &KeyHasher) {
         self.page_mut(slot.page).remove(slot.place);
         self.len -= 1;

@@ -230,14 +230,14 @@ impl<'a> Page<'a> {
 
     fn home(&self, hash: u64) -> usize {
         let bits = hash << self.at.depth() >> (64 - BUCKET_BITS);
-        (bits * self.at.buckets() as u64 >> BUCKET_BITS) as usize
+        ((bits * self.at.buckets() as u64) >> BUCKET_BITS) as usize
     }
 
     /// The home bucket of what a slot holds, from the bits kept in the slot.
     fn home_of(&self, packed: u64) -> usize {
         let depth = self.at.depth();
         let bits = packed << (depth - window_base(depth)) >> (64 - BUCKET_BITS);
-        (bits * self.at.buckets() as u64 >> BUCKET_BITS) as usize
+        ((bits * self.at.buckets() as u64) >> BUCKET_BITS) as usize
     }
 
     fn stash_start(&self) -> usize {

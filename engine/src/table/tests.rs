@@ -201,7 +201,7 @@ proptest! {
             position = model.table.scan(at, &model.hasher, |p| *given.entry(p.key()).or_default() += 1);
             turn += 1;
             if turn % 7 == 0 && turn < 400 {
-                let (from, count, add) = steps.next().unwrap();
+                let (from, count, add) = steps.next().expect("endless");
                 for key in from..from + count {
                     // Keys above 10,000 come and go; the lower ones stay.
                     if add { model.put(key + 10_000, 3) } else { model.remove(key + 10_000) }

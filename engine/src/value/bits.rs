@@ -7,6 +7,8 @@ mod field;
 mod op;
 
 pub use field::{Field, Overflow};
+#[cfg(test)]
+pub(crate) use op::by_definition;
 pub use op::{BitOp, bitop};
 
 use std::ops::Range;

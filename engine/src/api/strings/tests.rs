@@ -9,7 +9,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use self::model::{Model, Step, keys, step};
-use crate::command::{Args, Flags, Group, KeyFlags, KeySpec, Origin, Output, Reply, Run, Spec};
+use crate::command::{Origin, Output};
 use crate::keyspace::{Access, Effect, Entry, Event, Listener, LogPosition, View};
 use crate::operation::string;
 use crate::sync::Mutex;
@@ -36,38 +36,8 @@ impl Listener for Recorder {
     }
 }
 
-fn del(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    string::get_del(view, &args.key(1))?;
-    reply.ok();
-    Ok(())
-}
-
-fn set_deadline(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    let deadline = if args.len() > 2 { Some(args.int(2)?.unsigned_abs()) } else { None };
-    if view.set_deadline(&args.key(1), deadline) {
-        view.record_effect(|| Effect::new("DEBUG"));
-    }
-    reply.ok();
-    Ok(())
-}
-
-/// What replaying needs of the generic commands, as long as the engine does not have them itself.
-fn generic() -> Vec<Spec> {
-    let spec = |name, arity, run| {
-        Spec::new(name, arity, Group::Generic, run).flags(Flags::WRITE).keys(const { &[KeySpec::at(1, KeyFlags::RW)] })
-    };
-    vec![
-        spec("del", 2, Run::Keys(&del)),
-        spec("persist", 2, Run::Keys(&set_deadline)),
-        spec("pexpireat", 3, Run::Keys(&set_deadline)),
-    ]
-}
-
 fn open(clock: &ManualClock) -> Engine {
-    let options = || Options::new().clock(Clock::Manual(clock.clone())).stripes(4);
-    let known = Engine::open(options()).unwrap();
-    let missing = generic().into_iter().filter(|spec| known.core().registry.get(spec.name.as_bytes()).is_none());
-    Engine::open(missing.fold(options(), Options::command)).unwrap()
+    Engine::open(Options::new().clock(Clock::Manual(clock.clone())).stripes(4)).unwrap()
 }
 
 fn listen(engine: &Engine) -> Arc<Recorder> {

@@ -5,7 +5,7 @@ mod list;
 
 use super::connection::{check_client_name, is_name};
 use super::introspection::help;
-use super::{Args, Categories, Client, Context, Flags, Group, Pause, Reply, ReplyMode, Run, Spec};
+use super::{Args, Categories, Client, Context, ContextFn, Flags, Group, Pause, Reply, ReplyMode, Run, Spec};
 use crate::codec::num;
 use crate::error::{Error, Result};
 use filter::Filter;
@@ -14,7 +14,7 @@ const BASE: Flags = Flags::NOSCRIPT.union(Flags::LOADING).union(Flags::STALE);
 const EASY: Flags = BASE.union(Flags::ALLOW_BUSY);
 const ADMIN: Flags = BASE.union(Flags::ADMIN);
 
-const fn sub(name: &'static str, arity: i32, flags: Flags, run: &'static super::spec::ContextFn) -> Spec {
+const fn sub(name: &'static str, arity: i32, flags: Flags, run: &'static ContextFn) -> Spec {
     Spec::new(name, arity, Group::Connection, Run::Context(run)).flags(flags).categories(Categories::CONNECTION)
 }
 

@@ -4,11 +4,8 @@ use crate::codec::lzf::Compressor;
 use crate::codec::num;
 use crate::command::{Context, Reply};
 use crate::error::{Error, Result};
-use crate::keyspace::{Access, Entry, ValueRef};
-use crate::operation::string::StringRef;
-
-/// Strings up to this length stand beside their object in Redis, which calls that `embstr`.
-const EMBSTR_MAX: usize = 44;
+use crate::keyspace::Access;
+use crate::operation::string::{self, StringRef};
 
 pub(super) fn object(context: &mut Context<'_>, key: &[u8], reply: &mut Reply<'_>) -> Result<()> {
     let key = context.core.keyspace.key(key);
@@ -17,7 +14,7 @@ pub(super) fn object(context: &mut Context<'_>, key: &[u8], reply: &mut Reply<'_
         Ok(format!(
             "Value at:{:#x} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
             key.hash >> 16,
-            encoding(entry),
+            string::encoding(entry),
             serialized_len(entry.string()?),
             entry.clock(),
             view.idle_secs(entry),
@@ -25,14 +22,6 @@ pub(super) fn object(context: &mut Context<'_>, key: &[u8], reply: &mut Reply<'_
     })?;
     reply.simple(&text);
     Ok(())
-}
-
-fn encoding(entry: Entry<'_>) -> &'static str {
-    match entry.value() {
-        ValueRef::Int(_) => "int",
-        ValueRef::Inline(bytes) if bytes.len() <= EMBSTR_MAX && !entry.is_raw() => "embstr",
-        _ => "raw",
-    }
 }
 
 /// Bytes of a string in an RDB file.

@@ -100,7 +100,10 @@ pub(super) fn memory(core: &Core, lines: &mut Lines) {
     lines.add("mem_clients_slaves", 0);
     lines.add("mem_clients_normal", figures.clients);
     lines.add_all(&["mem_cluster_links", "mem_aof_buffer"], 0);
-    lines.add_all(&["active_defrag_running", "lazyfree_pending_objects", "lazyfreed_objects"], 0);
+    lines.add("active_defrag_running", 0);
+    let (freed, pending) = core.keyspace.freed_and_pending();
+    lines.add("lazyfree_pending_objects", pending);
+    lines.add("lazyfreed_objects", freed);
 }
 
 pub(super) fn persistence(core: &Core, lines: &mut Lines) {

@@ -120,7 +120,7 @@ fn entry_changes_in_place_and_moves_with_all_it_has() {
                         ValueMut::Inline(bytes) => bytes.reverse(),
                         ValueMut::Int(mut n) => n.set(n.get().wrapping_add(5)),
                         ValueMut::Boxed(Value::String(s)) => {
-                            std::sync::Arc::make_mut(s).extend_from_slice(&[1; 30_000])
+                            std::sync::Arc::make_mut(s).extend_from_slice(&[1; 30_000]);
                         }
                     }
                     entry.set_raw();

@@ -56,10 +56,13 @@ fn name(key: u8) -> Vec<u8> {
     }
 }
 
+/// A value and its deadline.
+type Stored = (Vec<u8>, Option<u64>);
+
 struct Model {
     space: Keyspace,
     clock: ManualClock,
-    map: BTreeMap<(u32, Vec<u8>), (Vec<u8>, Option<u64>)>,
+    map: BTreeMap<(u32, Vec<u8>), Stored>,
 }
 
 impl Model {

@@ -154,7 +154,7 @@ fn keyspace_stays_whole_while_threads_write_evict_and_expire() {
                     let key = format!("key:{}", number(&mut seed) % 20_000);
                     let now = space.clock().millis();
                     assert!(space.make_room(now));
-                    let deadline = (number(&mut seed) % 3 == 0).then(|| now + number(&mut seed) % 50 + 1);
+                    let deadline = number(&mut seed).is_multiple_of(3).then(|| now + number(&mut seed) % 50 + 1);
                     let value = vec![b'v'; (number(&mut seed) % 300) as usize];
                     super::set(space, 0, key.as_bytes(), &value, deadline);
                     if i % 100 == 0 {

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::keyspace::{Entry, Key, ValueRef, View};
+use crate::operation::string;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::value::Value;
 
@@ -53,17 +54,7 @@ pub fn key_type(view: &View<'_>, key: &Key<'_>) -> Option<KeyType> {
 
 /// OBJECT ENCODING: how the value is kept, in Redis's words. O(1).
 pub fn encoding(view: &View<'_>, key: &Key<'_>) -> Option<&'static str> {
-    view.look(key).map(encoding_of)
-}
-
-fn encoding_of(entry: Entry<'_>) -> &'static str {
-    /// Strings up to this length say `embstr`: in Redis they share an allocation with their object.
-    const EMBEDDED: usize = 44;
-    match entry.value() {
-        ValueRef::Int(_) => "int",
-        ValueRef::Inline(bytes) if bytes.len() <= EMBEDDED && !entry.is_raw() => "embstr",
-        ValueRef::Inline(_) | ValueRef::Boxed(Value::String(_)) => "raw",
-    }
+    view.look(key).map(string::encoding)
 }
 
 /// OBJECT REFCOUNT. Always one, except for the small integers that Redis keeps once for all keys: clients and test

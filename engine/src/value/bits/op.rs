@@ -99,6 +99,22 @@ fn and(result: &mut [u8], source: &[u8]) {
     result.iter_mut().skip(source.len()).for_each(|byte| *byte = 0);
 }
 
+/// What an operation makes of one bit of its sources: whether it is set in the first, in how many, and of how many.
+#[cfg(test)]
+pub(crate) fn by_definition(op: BitOp, first: bool, set: usize, sources: usize) -> bool {
+    let others = set - usize::from(first);
+    match op {
+        BitOp::And => set == sources,
+        BitOp::Or => set > 0,
+        BitOp::Xor => set % 2 == 1,
+        BitOp::Not => !first,
+        BitOp::Diff => first && others == 0,
+        BitOp::Diff1 => !first && others > 0,
+        BitOp::AndOr => first && others > 0,
+        BitOp::One => set == 1,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::get_bit;
@@ -128,17 +144,7 @@ mod tests {
                 for bit in 0..result.len() as u64 * 8 {
                     let first = get_bit(sources[0], bit);
                     let set = sources.iter().filter(|s| get_bit(s, bit)).count();
-                    let others = set - usize::from(first);
-                    let expected = match op {
-                        BitOp::And => set == sources.len(),
-                        BitOp::Or => set > 0,
-                        BitOp::Xor => set % 2 == 1,
-                        BitOp::Not => !first,
-                        BitOp::Diff => first && others == 0,
-                        BitOp::Diff1 => !first && others > 0,
-                        BitOp::AndOr => first && others > 0,
-                        BitOp::One => set == 1,
-                    };
+                    let expected = by_definition(op, first, set, sources.len());
                     prop_assert_eq!(get_bit(&result, bit), expected, "{:?} bit {}", op, bit);
                 }
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use crate::value::bits::by_definition;
 use crate::{BitOp, BitRange, Db, Expiry, Field, FieldOp, GetExpiry, Overflow, Result, SetOptions};
 
 type Key = Vec<u8>;
@@ -459,17 +460,7 @@ impl Model {
         for bit in 0..len as u64 * 8 {
             let first = bit_of(&all[0], bit);
             let set = all.iter().filter(|s| bit_of(s, bit)).count();
-            let others = set - usize::from(first);
-            let on = match op {
-                BitOp::And => set == all.len(),
-                BitOp::Or => set > 0,
-                BitOp::Xor => set % 2 == 1,
-                BitOp::Not => !first,
-                BitOp::Diff => first && others == 0,
-                BitOp::Diff1 => !first && others > 0,
-                BitOp::AndOr => first && others > 0,
-                BitOp::One => set == 1,
-            };
+            let on = by_definition(op, first, set, all.len());
             put_bit(&mut result, bit, on);
         }
         self.keys.remove(dest);
