@@ -54,6 +54,7 @@ pub(crate) struct Tools {
     /// What is read into.
     pub(crate) buffer: Box<[u8]>,
     /// Buffers for replies, lent to connections from their first reply of a round until all are sent.
+    #[expect(clippy::vec_box, reason = "a connection holds the box, and is small while it holds none")]
     pub(crate) outputs: Vec<Box<Output>>,
     /// The time in milliseconds, by the engine's clock.
     pub(crate) now: u64,
