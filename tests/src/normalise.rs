@@ -114,7 +114,7 @@ pub const TABLE: &[Rule] = &[
     ),
     rule("command|", How::CommandFacts, "all commands, in no order; as for COMMAND INFO"),
     rule("command|getkeys", How::CalledKeys, "7.0 asks for a word more than it needs"),
-    rule("client|kill", How::LaterIds, "later versions take several ids"),
+    rule("client|kill", How::LaterIds, "later versions take several ids, and look at each of them"),
     rule("command|getkeysandflags", How::KeysAndFlags, "flags are a set; 7.0 asks for a word more than it needs"),
     rule("command|docs", How::Kind, "the words are our own"),
     rule("info", How::Kind, "figures of a process"),
@@ -129,7 +129,7 @@ pub const TABLE: &[Rule] = &[
 
 /// Whether a command has two numbers in a row behind the word ID.
 fn has_several_ids(command: &[Vec<u8>]) -> bool {
-    let is_number = |word: &[u8]| !word.is_empty() && word.iter().all(u8::is_ascii_digit);
+    let is_number = |word: &[u8]| std::str::from_utf8(word).is_ok_and(|text| text.parse::<i64>().is_ok());
     let several = |words: &[Vec<u8>]| words[0].eq_ignore_ascii_case(b"id") && words[1..].iter().all(|w| is_number(w));
     command.windows(3).any(several)
 }
@@ -145,9 +145,7 @@ pub fn agree(command: &[Vec<u8>], ours: &Reply, theirs: &Reply) -> bool {
         (How::CalledKeys | How::KeysAndFlags, _, Reply::Error(text)) if command.len() == 3 => {
             text.starts_with(b"ERR wrong number of arguments for 'command|getkeys")
         }
-        (How::LaterIds, a, Reply::Error(text)) if !a.is_error() && text == b"ERR syntax error" => {
-            has_several_ids(command)
-        }
+        (How::LaterIds, _, Reply::Error(text)) if text == b"ERR syntax error" => has_several_ids(command),
         (_, a, b) if a.is_error() || b.is_error() => false,
         (How::Near(far), Reply::Integer(a), Reply::Integer(b)) => {
             *a >= 0 && *b >= 0 && a.abs_diff(*b) <= far.unsigned_abs()

@@ -401,6 +401,14 @@ mod tests {
             let parsed = Parser::default().parse(bytes, FREE, &mut Vec::new());
             assert_eq!(parsed, expected, "{}", bytes.escape_ascii());
         }
+        // Behind a NUL a line has no end, however much follows.
+        for bytes in [&b"PING\0\r\n"[..], b"*1\0\r\n$4\r\n", b"*1\r\n$\0\r\nPING\r\n"] {
+            let mut parser = Parser::default();
+            for end in 1..=bytes.len() {
+                let parsed = parser.parse(&bytes[..end], FREE, &mut Vec::new());
+                assert_eq!(parsed, Parsed::Incomplete, "{}", bytes[..end].escape_ascii());
+            }
+        }
         let long = vec![b'a'; INLINE_MAX + 1];
         let parsed = Parser::default().parse(&long, FREE, &mut Vec::new());
         assert_eq!(parsed, Parsed::Broken("Protocol error: too big inline request"));

@@ -485,6 +485,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_error_stays_one_line() {
+        let written = |text: &str| {
+            let mut output = Output::default();
+            Reply::resp(&mut output, false).error(&Error::new(text));
+            output.slices().flat_map(|slice| slice.to_vec()).collect::<Vec<u8>>()
+        };
+        assert_eq!(written("ERR a\r\nb \r\n"), b"-ERR a  b \r\n");
+        assert_eq!(written("ERR a\n"), b"-ERR a\r\n");
+    }
+
+    #[test]
     fn outputs_are_cut_wherever_the_cut_falls() {
         let big = Arc::new(vec![b'x'; 10]);
         for sent in [0, 3] {

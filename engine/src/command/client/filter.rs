@@ -280,6 +280,8 @@ mod tests {
         assert_eq!(listed("laddr 9.9.9.9:6379"), [true, false]);
         assert_eq!(listed("NAME bob"), [false, true]);
         assert_eq!(listed("not-name bob"), [true, false]);
+        assert_eq!(listed("name nosuch name bob"), [false, true], "the last one counts");
+        assert_eq!(listed("name bob not-name bob"), [false, false]);
         assert_eq!(listed("db 3"), [false, true]);
         assert_eq!(listed("flags N"), [true, false]);
         assert_eq!(listed("flags TU"), [false, true]);
@@ -307,6 +309,9 @@ mod tests {
             ("not-maxage 1", "ERR syntax error"),
             ("db 16", "ERR DB number should be between 0 and 15"),
             ("db x", "ERR DB is not an integer or out of range"),
+            ("not-db x", "ERR NOT-DB is not an integer or out of range"),
+            ("not-capa z", "ERR Unknown capa found in the NOT-CAPA filter: z"),
+            ("not-id x", "ERR syntax error"),
             ("flags N?", "ERR Unknown flags found in the provided filter: N?"),
             ("capa z", "ERR Unknown capa found in the provided filter: z"),
         ] {
@@ -314,5 +319,8 @@ mod tests {
         }
         assert_eq!(parse(&engine, "id abc", Purpose::List), Err("ERR Invalid client ID".to_owned()));
         assert!(parse(&engine, "id 0", Purpose::List).is_ok());
+        assert_eq!(parse(&engine, "type foo bar", Purpose::List), Err("ERR syntax error".to_owned()));
+        let newer = parse(&engine, "id 0 db 1", Purpose::List);
+        assert_eq!(newer, Err("ERR client-id should be greater than 0".to_owned()));
     }
 }

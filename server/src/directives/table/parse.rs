@@ -32,3 +32,19 @@ pub(super) fn unix_mode(mode: &str) -> Result<String, String> {
         Err(_) => Err("argument couldn't be parsed as an octal number".into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::event_classes;
+
+    #[test]
+    fn event_classes_are_shown_as_redis_shows_them() {
+        for (set, shown) in
+            [("", ""), ("mnKEA", "AKEm"), ("nmdtexzhsl$gEK", "AKEm"), ("mdtKn", "tdnKm"), ("An", "A"), ("Kn$K", "$nK")]
+        {
+            assert_eq!(event_classes(set).as_deref(), Ok(shown));
+        }
+        let refused = event_classes("Kq");
+        assert_eq!(refused, Err("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into()));
+    }
+}
