@@ -25,7 +25,7 @@ mod imp {
     pub(crate) type WriteGuard<'a, T> = shuttle::sync::RwLockWriteGuard<'a, T>;
     pub(crate) type MutexGuard<'a, T> = shuttle::sync::MutexGuard<'a, T>;
 
-    #[derive(Default)]
+    #[derive(Debug, Default)]
     pub(crate) struct RwLock<T>(shuttle::sync::RwLock<T>);
 
     impl<T> RwLock<T> {
@@ -43,7 +43,7 @@ mod imp {
         }
     }
 
-    #[derive(Default)]
+    #[derive(Debug, Default)]
     pub(crate) struct Mutex<T>(shuttle::sync::Mutex<T>);
 
     impl<T> Mutex<T> {

@@ -60,7 +60,7 @@ pub struct Client {
     /// The last command, by its number in the registry; see [`Registry::by_number`](super::Registry::by_number).
     pub last_command: AtomicU32,
     /// What it calls itself.
-    pub names: Mutex<Names>,
+    pub(crate) names: Mutex<Names>,
     /// Set by somebody who wants it gone; its thread ends it when woken.
     pub killed: AtomicBool,
     /// Wakes the thread that owns the session.
@@ -111,6 +111,11 @@ impl Client {
             bytes_in: self.total_in.load(Relaxed),
             bytes_out: self.total_out.load(Relaxed),
         }
+    }
+
+    /// The name that it has given itself.
+    pub fn name(&self) -> Vec<u8> {
+        self.names.lock().name.clone()
     }
 
     /// Sets or clears a flag.

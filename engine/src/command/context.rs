@@ -48,7 +48,7 @@ pub struct RunId {
     /// When the engine was opened, in milliseconds.
     pub since: u64,
     /// The id of the replication history.
-    pub replication: Mutex<String>,
+    pub(crate) replication: Mutex<String>,
 }
 
 impl RunId {

@@ -16,7 +16,9 @@ mod views;
 
 use std::time::Duration;
 
-use super::{Access, Keyspace, Policy, View};
+use super::{Access, Keyspace};
+#[cfg(not(shuttle))]
+use super::{Policy, View};
 use crate::clock::{Clock, ManualClock};
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::table::KeyHasher;
@@ -30,6 +32,7 @@ fn keyspace(stripes: usize) -> (Keyspace, ManualClock) {
 }
 
 /// Runs `f` on a view of one key, now.
+#[cfg(not(shuttle))]
 fn on<R>(space: &Keyspace, db: u32, key: &[u8], access: Access, f: impl FnOnce(&mut View<'_>) -> R) -> R {
     let mut view = View::one(space, db, space.clock().millis(), access, space.key(key).hash).unwrap();
     let result = f(&mut view);
@@ -38,6 +41,7 @@ fn on<R>(space: &Keyspace, db: u32, key: &[u8], access: Access, f: impl FnOnce(&
 }
 
 /// Sets a string, as SET does.
+#[cfg(not(shuttle))]
 fn set(space: &Keyspace, db: u32, key: &[u8], value: &[u8], deadline: Option<u64>) {
     on(space, db, key, Access::Write, |view| {
         let key = view.key(key);

@@ -92,11 +92,11 @@ impl Session {
         }
         let mut used = 0;
         // The thread's buffers: warm, and nothing that an idle session would hold.
-        self.batch = BATCH.take();
+        self.batch = BATCH.with(Cell::take);
         loop {
             let (status, more) = self.run_batch(&input[used..], output, &mut used);
             if status != Status::Continue || !more {
-                BATCH.set(std::mem::take(&mut self.batch));
+                BATCH.with(|spare| spare.set(std::mem::take(&mut self.batch)));
                 return (status, used);
             }
         }

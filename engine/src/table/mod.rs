@@ -1,6 +1,6 @@
 //! The hash table: pointers found by a 64-bit hash, in hash order, with no rehash ever.
 //!
-//! Three layers: a [`page`] holds some hundred pointers in cache lines, the [`directory`] leads from the top bits of
+//! Three layers: a page holds some hundred pointers in cache lines, the directory leads from the top bits of
 //! the hash to the page, and [`Table`] splits, merges and walks pages. The keyspace holds entries in it, and so do
 //! the big collections.
 //!

@@ -350,7 +350,7 @@ impl Connection {
             origin.addr,
             origin.laddr,
             origin.fd,
-            String::from_utf8_lossy(&self.client.names.lock().name),
+            String::from_utf8_lossy(&self.client.name()),
             self.input.len(),
             self.output.as_ref().map_or(0, |o| o.len()),
         )
