@@ -53,6 +53,17 @@ impl Error {
         Self(Cow::Owned(text.into()))
     }
 
+    /// An error that quotes what the caller sent: up to its first NUL, as Redis, whose texts end there.
+    pub fn quoting(before: &str, quoted: &[u8], after: &str) -> Self {
+        let quoted = quoted.split(|&b| b == 0).next().unwrap_or_default();
+        Self::new([before.as_bytes(), quoted, after.as_bytes()].concat())
+    }
+
+    /// There is no configuration file that could be rewritten.
+    pub fn no_config_file() -> Self {
+        Self::new("ERR The server is running without a config file")
+    }
+
     /// The first word, by which callers tell errors apart: `ERR`, `WRONGTYPE`, `OOM`, ...
     pub fn code(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.0.split(|&b| b == b' ').next().unwrap_or_default())

@@ -75,12 +75,30 @@ impl Host for ServerHost {
         Ok(())
     }
 
+    fn rewrite_config(&self) -> Result<()> {
+        let file = self.facts.config_file.as_deref().ok_or_else(Error::no_config_file)?;
+        let shared = self.shared.upgrade().ok_or_else(Error::no_config_file)?;
+        directives::rewrite::rewrite_file(file, &shared.engine.core().config).map_err(|e| {
+            tracing::warn!("CONFIG REWRITE failed: {e}");
+            Error::new(format!("ERR Rewriting config file: {}", system_text(&e)))
+        })?;
+        tracing::info!("CONFIG REWRITE executed with success.");
+        Ok(())
+    }
+
     fn info(&self, section: &str, out: &mut String) {
         let Some(shared) = self.shared.upgrade() else { return };
         for (name, value) in lines(&shared, &self.facts, section) {
             out.push_str(&format!("{name}:{value}\r\n"));
         }
     }
+}
+
+/// An error of the system in the system's own words.
+fn system_text(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    // Without Rust's "(os error 2)".
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 fn stop(shared: &Shared) {

@@ -8,6 +8,7 @@ mod bitmap;
 mod connection;
 mod generic;
 mod invalid;
+mod newer;
 mod rng;
 mod server;
 mod string;
@@ -77,6 +78,13 @@ impl Generator {
             self.vary_case(command);
         }
         step
+    }
+
+    /// The next command of those that came after Redis 7.0.
+    pub fn newer(&mut self) -> Command {
+        let mut command = newer::command(self);
+        self.vary_case(&mut command);
+        command
     }
 
     /// Command names are matched whatever their case.

@@ -41,7 +41,13 @@ impl Server {
     /// A new process of the real thing, redis-server 7.0.
     #[must_use]
     pub fn peer(arguments: &[&str]) -> Self {
-        Self::start(&peer_program(), arguments)
+        Self::start(&peer_program("redis-server", "Redis server v=7.0."), arguments)
+    }
+
+    /// A new process of valkey-server 9.1, for what is newer than Redis 7.0.
+    #[must_use]
+    pub fn valkey(arguments: &[&str]) -> Self {
+        Self::start(&peer_program("valkey-server", "Valkey server v=9.1."), arguments)
     }
 
     /// A new process of `program`.
@@ -168,19 +174,21 @@ fn subject_program() -> PathBuf {
     }
 }
 
-/// A redis-server 7.0, from PATH or from where `scripts/get-peers` puts it.
-fn peer_program() -> PathBuf {
+/// A server of a version, from PATH or from where `scripts/get-peers` puts it.
+fn peer_program(name: &str, version: &str) -> PathBuf {
     let mut folders: Vec<PathBuf> = std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect();
     if let Some(home) = std::env::var_os("HOME") {
         folders.push(Path::new(&home).join(".cache/peers/bin"));
     }
-    let found = folders.into_iter().map(|folder| folder.join("redis-server")).find(|program| is_redis_7_0(program));
+    let found = folders.into_iter().map(|folder| folder.join(name)).find(|program| is_version(program, version));
     found.unwrap_or_else(|| {
-        panic!("no redis-server 7.0 on PATH: run `scripts/get-peers` and put what it prints on PATH")
+        panic!(
+            "no {name} on PATH that calls itself {version:?}: run `scripts/get-peers` and put what it prints on PATH"
+        )
     })
 }
 
-fn is_redis_7_0(program: &Path) -> bool {
+fn is_version(program: &Path, version: &str) -> bool {
     let output = Command::new(program).arg("--version").stderr(Stdio::null()).output();
-    output.is_ok_and(|o| String::from_utf8_lossy(&o.stdout).contains("Redis server v=7.0."))
+    output.is_ok_and(|o| String::from_utf8_lossy(&o.stdout).contains(version))
 }

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use super::num;
+
 /// An inline request, and the line that announces a length, may not be longer than this.
 const INLINE_MAX: usize = 64 * 1024;
 /// The most arguments of a request.
@@ -77,11 +79,17 @@ impl Parser {
         let mut missing = match self.missing {
             Some(missing) => missing,
             None => {
-                let Some((line, next)) = self.line(bytes, 1) else {
-                    return self.wait_for_line(bytes, "Protocol error: too big mbulk count string");
-                };
-                let Some(count) = length(line).filter(|&n| n <= ARGS_MAX) else {
-                    return Parsed::Broken("Protocol error: invalid multibulk length");
+                let (count, next) = match short_length(bytes, 1) {
+                    Some((count, next)) => (count as i64, next),
+                    None => {
+                        let Some((line, next)) = self.line(bytes, 1) else {
+                            return self.wait_for_line(bytes, "Protocol error: too big mbulk count string");
+                        };
+                        let Some(count) = length(line).filter(|&n| n <= ARGS_MAX) else {
+                            return Parsed::Broken("Protocol error: invalid multibulk length");
+                        };
+                        (count, next)
+                    }
                 };
                 if limits.unauthenticated && count > ARGS_MAX_UNAUTHENTICATED {
                     return Parsed::Broken("Protocol error: unauthenticated multibulk length");
@@ -125,7 +133,20 @@ impl Parser {
         parsed
     }
 
+    #[inline]
     fn bulk_length(&mut self, bytes: &[u8], limits: Limits) -> Result<usize, Parsed> {
+        if bytes.get(self.at) == Some(&b'$')
+            && let Some((len, next)) = short_length(bytes, self.at + 1)
+            && len as u64 <= limits.bulk
+        {
+            self.at = next;
+            self.searched = 0;
+            return Ok(len);
+        }
+        self.any_bulk_length(bytes, limits)
+    }
+
+    fn any_bulk_length(&mut self, bytes: &[u8], limits: Limits) -> Result<usize, Parsed> {
         let Some((line, next)) = self.line(bytes, self.at) else {
             return Err(self.wait_for_line(bytes, "Protocol error: too big bulk count string"));
         };
@@ -150,7 +171,12 @@ impl Parser {
     /// The line from `from` up to CR and the byte after it, and where the next one starts.
     fn line<'b>(&mut self, bytes: &'b [u8], from: usize) -> Option<(&'b [u8], usize)> {
         let rest = bytes.get(from.max(self.searched)..)?;
-        match rest.iter().position(|&b| b == b'\r') {
+        match first_of(b'\r', 0, rest) {
+            // Redis looks for the end of a C string: behind a NUL it never finds one.
+            Some(n) if rest[n] == 0 => {
+                self.searched = from.max(self.searched) + n;
+                None
+            }
             // The byte after CR is taken for LF, as Redis does.
             Some(n) if rest.len() > n + 1 => {
                 let end = from.max(self.searched) + n;
@@ -170,24 +196,47 @@ impl Parser {
     }
 
     fn find_inline(&mut self, bytes: &[u8]) -> Parsed {
-        match bytes[self.searched..].iter().position(|&b| b == b'\n') {
-            Some(n) => Parsed::Request(self.searched + n + 1),
-            None if bytes.len() > INLINE_MAX => Parsed::Broken("Protocol error: too big inline request"),
-            None => {
-                self.searched = bytes.len();
+        let rest = &bytes[self.searched..];
+        let stop = first_of(b'\n', 0, rest);
+        match stop {
+            Some(n) if rest[n] == b'\n' => Parsed::Request(self.searched + n + 1),
+            _ if bytes.len() > INLINE_MAX => Parsed::Broken("Protocol error: too big inline request"),
+            // Behind a NUL no end is looked for, as for the lines of lengths.
+            _ => {
+                self.searched += stop.unwrap_or(rest.len());
                 Parsed::Incomplete
             }
         }
     }
 }
 
+/// A number of up to four digits with its line's end, and where the next line starts: nearly all lengths.
+#[inline]
+fn short_length(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+    let rest = bytes.get(from..)?;
+    let mut n = 0;
+    for (i, &b) in rest.iter().take(5).enumerate() {
+        if b.is_ascii_digit() {
+            n = n * 10 + usize::from(b - b'0');
+        } else {
+            // A leading zero is for `length` to judge. The byte after CR has to be there, whatever it is.
+            let plain = b == b'\r' && i > 0 && (i == 1 || rest[0] != b'0') && rest.len() > i + 1;
+            return plain.then_some((n, from + i + 2));
+        }
+    }
+    None
+}
+
 /// A decimal number as `string2ll` reads it.
-fn length(digits: &[u8]) -> Option<i64> {
-    let (negative, digits) = match digits.split_first() {
+fn length(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text.split_first() {
         Some((b'-', rest)) => (true, rest),
-        _ => (false, digits),
+        _ => (false, text),
     };
-    if digits.is_empty() || digits.len() > 18 || (digits[0] == b'0' && (digits.len() > 1 || negative)) {
+    if digits.len() > 18 {
+        return num::parse_i64(text);
+    }
+    if digits.is_empty() || (digits[0] == b'0' && (digits.len() > 1 || negative)) {
         return None;
     }
     let mut n = 0_i64;
@@ -231,7 +280,8 @@ pub fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
                 [] | [0, ..] => break,
                 [b'"', tail @ ..] => rest = double_quoted(tail, &mut word)?,
                 [b'\'', tail @ ..] => rest = single_quoted(tail, &mut word)?,
-                [b, ..] if is_space(*b) => break,
+                // Fewer than between words.
+                [b' ' | b'\n' | b'\r' | b'\t', ..] => break,
                 [b, tail @ ..] => {
                     word.push(*b);
                     rest = tail;
@@ -243,6 +293,11 @@ pub fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
         }
         words.push(word);
     }
+}
+
+/// The first of two bytes in a line that is short as a rule.
+fn first_of(a: u8, b: u8, bytes: &[u8]) -> Option<usize> {
+    bytes.iter().position(|&byte| byte == a || byte == b)
 }
 
 fn is_space(b: u8) -> bool {
@@ -345,6 +400,14 @@ mod tests {
         for (bytes, expected) in cases {
             let parsed = Parser::default().parse(bytes, FREE, &mut Vec::new());
             assert_eq!(parsed, expected, "{}", bytes.escape_ascii());
+        }
+        // Behind a NUL a line has no end, however much follows.
+        for bytes in [&b"PING\0\r\n"[..], b"*1\0\r\n$4\r\n", b"*1\r\n$\0\r\nPING\r\n"] {
+            let mut parser = Parser::default();
+            for end in 1..=bytes.len() {
+                let parsed = parser.parse(&bytes[..end], FREE, &mut Vec::new());
+                assert_eq!(parsed, Parsed::Incomplete, "{}", bytes[..end].escape_ascii());
+            }
         }
         let long = vec![b'a'; INLINE_MAX + 1];
         let parsed = Parser::default().parse(&long, FREE, &mut Vec::new());

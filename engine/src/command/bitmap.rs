@@ -115,6 +115,10 @@ fn unit(word: Option<&&[u8]>) -> Result<BitUnit> {
 fn bitcount(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let key = args.key(1);
     let mut range = BitRange::default();
+    // A start without an end came when numbers were read before the key was looked at.
+    if args.len() == 3 {
+        args.int(2)?;
+    }
     if is_there(view, &key)? {
         if args.len() > 5 {
             return Err(Error::SYNTAX);

@@ -20,6 +20,12 @@ const SUBCOMMANDS: &[Spec] = &[
     ),
     sub("help", 2, Flags::LOADING.union(Flags::STALE), &help).docs("5.0.0", "Lists the subcommands.", "O(1)", ""),
     sub("resetstat", 2, ADMIN, &resetstat).tips(ALL_NODES).docs("2.0.0", "Starts the statistics anew.", "O(1)", ""),
+    sub("rewrite", 2, ADMIN, &rewrite).tips(ALL_NODES).docs(
+        "2.8.0",
+        "Brings the configuration file to what is in force.",
+        "O(1)",
+        "",
+    ),
     sub("set", -4, ADMIN, &set).tips(ALL_NODES).docs(
         "2.0.0",
         "Sets directives, all of those given or none.",
@@ -55,6 +61,12 @@ fn set(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Res
         checked.push((&**name, value.map_err(failed)?));
     }
     context.core.config.set(context.core, &checked)?;
+    reply.ok();
+    Ok(())
+}
+
+fn rewrite(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    context.core.host().rewrite_config()?;
     reply.ok();
     Ok(())
 }

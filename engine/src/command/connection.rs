@@ -1,7 +1,7 @@
 //! Commands about one's own connection, except `CLIENT`.
 
 use super::{Args, Context, Flags, Group, Reply, ReplyMode, Run, Spec};
-use super::{Categories, Client, DEFAULT_USER, Names};
+use super::{Categories, Client, DEFAULT_USER};
 use crate::codec::num;
 use crate::error::{Error, Result};
 use crate::sync::atomic::Ordering::Relaxed;
@@ -142,61 +142,50 @@ pub(super) fn check_client_name(name: &[u8]) -> Result<()> {
     }
 }
 
-/// What `HELLO` asks for.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Hello<'a> {
-    resp3: Option<bool>,
-    login: Option<(&'a [u8], &'a [u8])>,
-    name: Option<&'a [u8]>,
+/// The version of the protocol that `HELLO` asks for: whether it is RESP3.
+fn version(text: &[u8]) -> Result<bool> {
+    match num::parse_i64(text) {
+        None => Err(Error::new("ERR Protocol version is not an integer or out of range")),
+        Some(2) => Ok(false),
+        Some(3) => Ok(true),
+        Some(_) => Err(Error::new("NOPROTO unsupported protocol version")),
+    }
 }
 
-impl<'a> Hello<'a> {
-    fn parse(args: &Args<'a>) -> Result<Self> {
-        let mut hello = Self::default();
-        let [version, options @ ..] = args.from(1) else { return Ok(hello) };
-        hello.resp3 = match num::parse_i64(version) {
-            None => return Err(Error::new("ERR Protocol version is not an integer or out of range")),
-            Some(2) => Some(false),
-            Some(3) => Some(true),
-            Some(_) => return Err(Error::new("NOPROTO unsupported protocol version")),
+/// Does what the options of `HELLO` ask for, one after the other: as in Redis 7.0, what stands before a mistake counts.
+fn hello_options(context: &mut Context<'_>, options: &[&[u8]]) -> Result<()> {
+    let mut rest = options;
+    while let [option, tail @ ..] = rest {
+        rest = match tail {
+            [user, password, tail @ ..] if option.eq_ignore_ascii_case(b"auth") => {
+                authenticate(context, user, password)?;
+                tail
+            }
+            [name, tail @ ..] if option.eq_ignore_ascii_case(b"setname") => {
+                check_client_name(name)?;
+                context.caller.client.names.lock().name = name.to_vec();
+                tail
+            }
+            _ => return Err(Error::quoting("ERR Syntax error in HELLO option '", option, "'")),
         };
-        let mut rest = options;
-        while let [option, tail @ ..] = rest {
-            rest = match tail {
-                [user, password, tail @ ..] if option.eq_ignore_ascii_case(b"auth") => {
-                    hello.login = Some((user, password));
-                    tail
-                }
-                [name, tail @ ..] if option.eq_ignore_ascii_case(b"setname") => {
-                    check_client_name(name)?;
-                    hello.name = Some(name);
-                    tail
-                }
-                _ => return Err(Error::new([b"ERR Syntax error in HELLO option '", *option, b"'"].concat())),
-            };
-        }
-        Ok(hello)
     }
+    Ok(())
 }
 
 fn hello(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    let hello = Hello::parse(args)?;
-    if let Some((user, password)) = hello.login {
-        authenticate(context, user, password)?;
+    let mut resp3 = None;
+    if let [wanted, options @ ..] = args.from(1) {
+        resp3 = Some(version(wanted)?);
+        hello_options(context, options)?;
     }
     if !context.caller.authenticated && context.core.auth.is_required() {
         return Err(Error::new(
-            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH \
-             <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the \
-             same time",
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> \
+             option can be used to authenticate the client and select the RESP protocol version at the same time",
         ));
     }
     let caller = &mut *context.caller;
-    if let Some(name) = hello.name {
-        let mut names = caller.client.names.lock();
-        *names = Names { name: name.to_vec(), ..std::mem::take(&mut *names) };
-    }
-    if let Some(resp3) = hello.resp3 {
+    if let Some(resp3) = resp3 {
         caller.speak(resp3);
         reply.follow(caller);
     }

@@ -83,7 +83,7 @@ fn debug(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
         }
         (b"digest", []) => digest::all(context, reply)?,
         (b"digest-value", keys) => digest::values(context, keys, reply)?,
-        (b"error", [text]) => return Err(Error::new(*text)),
+        (b"error", [text]) => return Err(Error::new(without_breaks(text))),
         (b"log", [message]) => {
             tracing::warn!("DEBUG LOG: {}", message.escape_ascii());
             reply.ok();
@@ -109,6 +109,11 @@ fn debug(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
         _ => return Err(unknown_or_arity(args)),
     }
     Ok(())
+}
+
+/// A text of the caller's own, of which an error keeps even the line breaks at the end, as spaces.
+fn without_breaks(text: &[u8]) -> Vec<u8> {
+    text.iter().map(|&b| if matches!(b, b'\r' | b'\n') { b' ' } else { b }).collect()
 }
 
 /// A number as C's `atoi` reads it: none is 0.

@@ -149,12 +149,8 @@ fn known<'r>(command: Option<&'r Command>, args: &Args<'_>) -> Result<&'r Comman
 
 fn unknown_subcommand(container: &Command, args: &Args<'_>) -> Error {
     let name = args.get(1);
-    let mut text = b"ERR unknown subcommand '".to_vec();
-    text.extend_from_slice(&name[..name.len().min(128)]);
-    text.extend_from_slice(b"'. Try ");
-    text.extend_from_slice(container.spec.name.to_ascii_uppercase().as_bytes());
-    text.extend_from_slice(b" HELP.");
-    Error::new(text)
+    let container = container.spec.name.to_ascii_uppercase();
+    Error::quoting("ERR unknown subcommand '", &name[..name.len().min(128)], &format!("'. Try {container} HELP."))
 }
 
 /// The error for an unknown command, which quotes the beginning of its arguments.

@@ -33,6 +33,14 @@ pub trait Host: Send + Sync {
         Err(Error::new("ERR No shutdown in progress."))
     }
 
+    /// Brings the configuration file to what is in force (`CONFIG REWRITE`).
+    ///
+    /// # Errors
+    /// If there is none, or it cannot be written.
+    fn rewrite_config(&self) -> Result<()> {
+        Err(Error::no_config_file())
+    }
+
     /// Adds lines to a section of `INFO`, each ended by `\r\n`. Sections are named in lower case.
     fn info(&self, _section: &str, _out: &mut String) {}
 

@@ -88,8 +88,11 @@ pub(super) fn unknown_or_arity(args: &Args<'_>) -> Error {
     let container = String::from_utf8_lossy(args.get(0)).to_uppercase();
     let name = args.get(1);
     let name = &name[..name.len().min(128)];
-    let text = [b"ERR unknown subcommand or wrong number of arguments for '", name, b"'. Try "].concat();
-    Error::new([&text[..], container.as_bytes(), b" HELP."].concat())
+    Error::quoting(
+        "ERR unknown subcommand or wrong number of arguments for '",
+        name,
+        &format!("'. Try {container} HELP."),
+    )
 }
 
 fn all(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
@@ -302,14 +305,23 @@ fn flags_of_call(command: &Command, argv: &[&[u8]], declared: KeyFlags) -> KeyFl
     if !declared.contains(KeyFlags::VARIABLE_FLAGS) {
         return declared;
     }
-    let has = |word: &[u8]| argv.iter().skip(2).any(|arg| arg.eq_ignore_ascii_case(word));
     match command.spec.name {
         "set" if argv.iter().skip(3).any(|arg| arg.eq_ignore_ascii_case(b"get")) => {
             KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::UPDATE
         }
         "set" => KeyFlags::OW | KeyFlags::UPDATE,
-        "bitfield" if !has(b"set") && !has(b"incrby") => KeyFlags::RO | KeyFlags::ACCESS,
+        "bitfield" if only_gets(argv.get(2..).unwrap_or_default()) => KeyFlags::RO | KeyFlags::ACCESS,
         _ => declared - KeyFlags::VARIABLE_FLAGS,
+    }
+}
+
+/// Whether the operations of a `BITFIELD` are understood, and none of them writes.
+fn only_gets(operations: &[&[u8]]) -> bool {
+    match operations {
+        [] => true,
+        [get, _, _, rest @ ..] if get.eq_ignore_ascii_case(b"get") => only_gets(rest),
+        [overflow, _, rest @ ..] if overflow.eq_ignore_ascii_case(b"overflow") => only_gets(rest),
+        _ => false,
     }
 }
 
@@ -348,11 +360,7 @@ fn list(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Re
         ListFilter::Pattern(pattern) => glob_match(pattern, command.full_name.as_bytes(), true),
     };
     let registry = &context.core.registry;
-    // Without a filter only the commands themselves are listed, with one the subcommands too.
-    let names: Vec<&str> = match filter {
-        ListFilter::All => registry.all().iter().map(|c| c.full_name.as_str()).collect(),
-        _ => registry.all_and_sub().filter(fits).map(|c| c.full_name.as_str()).collect(),
-    };
+    let names: Vec<&str> = registry.all_and_sub().filter(fits).map(|c| c.full_name.as_str()).collect();
     reply.bulks(&names);
     Ok(())
 }

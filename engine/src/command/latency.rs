@@ -75,7 +75,7 @@ fn reset(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
 fn graph(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let event = args.get(2);
     let Some(series) = context.core.latency.get(event) else {
-        return Err(Error::new([b"ERR No samples available for event '", event, b"'"].concat()));
+        return Err(Error::quoting("ERR No samples available for event '", event, "'"));
     };
     reply.verbatim("txt", &draw(&String::from_utf8_lossy(event), &series, context.now / 1000));
     Ok(())

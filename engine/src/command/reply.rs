@@ -269,10 +269,18 @@ impl<'a> Reply<'a> {
 
     #[inline]
     fn header(out: &mut Output, mark: u8, n: i64) {
-        let mut digits = itoa::Buffer::new();
-        out.tail.push(mark);
-        out.tail.extend_from_slice(digits.format(n).as_bytes());
-        out.tail.extend_from_slice(b"\r\n");
+        // Most numbers have one or two digits, and a copy of so few bytes is a call.
+        match n {
+            0..=9 => out.tail.extend_from_slice(&[mark, b'0' + n as u8, b'\r', b'\n']),
+            10..=99 => {
+                out.tail.extend_from_slice(&[mark, b'0' + (n / 10) as u8, b'0' + (n % 10) as u8, b'\r', b'\n']);
+            }
+            _ => {
+                out.tail.push(mark);
+                out.tail.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+                out.tail.extend_from_slice(b"\r\n");
+            }
+        }
     }
 
     #[inline]
@@ -301,12 +309,15 @@ impl<'a> Reply<'a> {
         );
     }
 
-    /// An error. Line breaks in its text become spaces.
+    /// An error. Line breaks at the end of its text go, others become spaces.
     pub fn error(&mut self, error: &Error) {
         self.write(
             |out| {
                 out.tail.push(b'-');
-                let line = error.bytes().iter().map(|&b| if matches!(b, b'\r' | b'\n') { b' ' } else { b });
+                let is_break = |b: &u8| matches!(b, b'\r' | b'\n');
+                let bytes = error.bytes();
+                let end = bytes.iter().rposition(|b| !is_break(b)).map_or(0, |last| last + 1);
+                let line = bytes.iter().take(end).map(|b| if is_break(b) { b' ' } else { *b });
                 out.tail.extend(line);
                 out.tail.extend_from_slice(b"\r\n");
             },
@@ -472,6 +483,17 @@ impl<'a> Reply<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_stays_one_line() {
+        let written = |text: &str| {
+            let mut output = Output::default();
+            Reply::resp(&mut output, false).error(&Error::new(text));
+            output.slices().flat_map(|slice| slice.to_vec()).collect::<Vec<u8>>()
+        };
+        assert_eq!(written("ERR a\r\nb \r\n"), b"-ERR a  b \r\n");
+        assert_eq!(written("ERR a\n"), b"-ERR a\r\n");
+    }
 
     #[test]
     fn outputs_are_cut_wherever_the_cut_falls() {

@@ -107,8 +107,8 @@ fn slowlog_reset(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>)
 }
 
 fn commandlog_get(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    let log = log(context, args.get(3))?;
-    write(reply, log, count(args.get(2))?);
+    let count = count(args.get(2))?;
+    write(reply, log(context, args.get(3))?, count);
     Ok(())
 }
 

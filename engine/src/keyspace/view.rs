@@ -41,10 +41,61 @@ impl Guard<'_> {
 }
 
 enum Held<'k> {
-    One(usize, Guard<'k>),
-    /// In the order of their numbers.
-    Some(SmallVec<[(usize, Guard<'k>); 8]>),
-    All(Vec<Guard<'k>>),
+    One((usize, Guard<'k>)),
+    /// In the order of their numbers. On the heap, because a view is moved about and most have one stripe.
+    Many(Vec<(usize, Guard<'k>)>),
+}
+
+impl<'k> Held<'k> {
+    fn all(&self) -> &[(usize, Guard<'k>)] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+
+    fn all_mut(&mut self) -> &mut [(usize, Guard<'k>)] {
+        match self {
+            Self::One(one) => std::slice::from_mut(one),
+            Self::Many(many) => many,
+        }
+    }
+
+    /// The guard of a stripe, if it is held.
+    #[inline]
+    fn guard(&self, wanted: usize) -> Option<&Guard<'k>> {
+        match self {
+            Self::One((stripe, guard)) => (*stripe == wanted).then_some(guard),
+            Self::Many(guards) => index(guards, wanted).map(|i| &guards[i].1),
+        }
+    }
+
+    #[inline]
+    fn guard_mut(&mut self, wanted: usize) -> Option<&mut Guard<'k>> {
+        match self {
+            Self::One((stripe, guard)) => (*stripe == wanted).then_some(guard),
+            Self::Many(guards) => index(guards, wanted).map(|i| &mut guards[i].1),
+        }
+    }
+
+    fn first(&self) -> usize {
+        self.all().first().map_or(0, |g| g.0)
+    }
+}
+
+/// Where the guard of a stripe is: at once if all are held.
+fn index(guards: &[(usize, Guard<'_>)], wanted: usize) -> Option<usize> {
+    match guards.get(wanted) {
+        Some((stripe, _)) if *stripe == wanted => Some(wanted),
+        _ => guards.binary_search_by_key(&wanted, |g| g.0).ok(),
+    }
+}
+
+/// What a view has to tell a listener.
+#[derive(Default)]
+struct Heard {
+    effects: Vec<Effect>,
+    events: Vec<(u32, Event, Vec<u8>)>,
 }
 
 per_thread! {
@@ -65,10 +116,10 @@ pub struct View<'k> {
     listening: bool,
     changed: bool,
     changes: u64,
-    hits: Cell<u64>,
-    misses: Cell<u64>,
-    effects: Vec<Effect>,
-    events: Vec<(u32, Event, Vec<u8>)>,
+    hits: Cell<u32>,
+    misses: Cell<u32>,
+    /// Nothing, mostly: nobody listens.
+    heard: Option<Box<Heard>>,
     position: LogPosition,
 }
 
@@ -81,7 +132,7 @@ impl<'k> View<'k> {
     pub fn one(space: &'k Keyspace, db: u32, now: Millis, access: Access, hash: u64) -> Result<Self> {
         enter(space)?;
         let stripe = space.stripe_of(hash);
-        Ok(Self::with(space, db, now, Held::One(stripe, lock(space, stripe, access))))
+        Ok(Self::with(space, db, now, Held::One((stripe, lock(space, stripe, access)))))
     }
 
     /// A view of the stripes of some keys.
@@ -97,14 +148,14 @@ impl<'k> View<'k> {
         stripes.dedup();
         enter(space)?;
         let held = stripes.into_iter().map(|s| (s, lock(space, s, access))).collect();
-        Ok(Self::with(space, db, now, Held::Some(held)))
+        Ok(Self::with(space, db, now, Held::Many(held)))
     }
 
     /// A view of everything.
     pub fn all(space: &'k Keyspace, db: u32, now: Millis, access: Access) -> Result<Self> {
         enter(space)?;
-        let held = (0..space.stripes()).map(|s| lock(space, s, access)).collect();
-        Ok(Self::with(space, db, now, Held::All(held)))
+        let held = (0..space.stripes()).map(|s| (s, lock(space, s, access))).collect();
+        Ok(Self::with(space, db, now, Held::Many(held)))
     }
 
     fn with(space: &'k Keyspace, db: u32, now: Millis, held: Held<'k>) -> Self {
@@ -120,8 +171,7 @@ impl<'k> View<'k> {
             changes: 0,
             hits: Cell::new(0),
             misses: Cell::new(0),
-            effects: Vec::new(),
-            events: Vec::new(),
+            heard: None,
             position: 0,
         }
     }
@@ -164,45 +214,28 @@ impl<'k> View<'k> {
     ///
     /// # Panics
     /// If the view does not hold it: the command did not declare its key.
+    #[inline]
     pub(super) fn stripe(&self, hash: u64) -> &Stripe {
-        let wanted = self.space.stripe_of(hash);
-        let guard = match &self.held {
-            Held::One(stripe, guard) => (*stripe == wanted).then_some(guard),
-            Held::Some(guards) => guards.binary_search_by_key(&wanted, |g| g.0).ok().map(|i| &guards[i].1),
-            Held::All(guards) => guards.get(wanted),
-        };
-        guard.unwrap_or_else(|| undeclared()).get()
+        match self.held.guard(self.space.stripe_of(hash)) {
+            Some(guard) => guard.get(),
+            None => undeclared(),
+        }
     }
 
+    #[inline]
     pub(super) fn stripe_mut(&mut self, hash: u64) -> &mut Stripe {
-        let wanted = self.space.stripe_of(hash);
-        let guard = match &mut self.held {
-            Held::One(stripe, guard) => (*stripe == wanted).then_some(guard),
-            Held::Some(guards) => guards.binary_search_by_key(&wanted, |g| g.0).ok().map(|i| &mut guards[i].1),
-            Held::All(guards) => guards.get_mut(wanted),
-        };
-        match guard {
+        match self.held.guard_mut(self.space.stripe_of(hash)) {
             Some(Guard::Write(stripe)) => stripe,
             _ => undeclared(),
         }
     }
 
     fn stripes(&self) -> impl Iterator<Item = (usize, &Stripe)> {
-        let (one, some, all) = match &self.held {
-            Held::One(stripe, guard) => (Some((*stripe, guard)), None, None),
-            Held::Some(guards) => (None, Some(guards.iter().map(|(s, g)| (*s, g))), None),
-            Held::All(guards) => (None, None, Some(guards.iter().enumerate())),
-        };
-        one.into_iter().chain(some.into_iter().flatten()).chain(all.into_iter().flatten()).map(|(s, g)| (s, g.get()))
+        self.held.all().iter().map(|(i, guard)| (*i, guard.get()))
     }
 
     fn stripes_mut(&mut self) -> impl Iterator<Item = &mut Stripe> {
-        let (one, some, all) = match &mut self.held {
-            Held::One(_, guard) => (Some(guard), None, None),
-            Held::Some(guards) => (None, Some(guards.iter_mut().map(|(_, g)| g)), None),
-            Held::All(guards) => (None, None, Some(guards.iter_mut())),
-        };
-        one.into_iter().chain(some.into_iter().flatten()).chain(all.into_iter().flatten()).filter_map(|g| match g {
+        self.held.all_mut().iter_mut().filter_map(|(_, guard)| match guard {
             Guard::Write(stripe) => Some(&mut **stripe),
             Guard::Read(_) => None,
         })
@@ -422,14 +455,16 @@ impl<'k> View<'k> {
     pub fn record_effect(&mut self, effect: impl FnOnce() -> Effect) {
         self.changes += 1;
         if self.listening {
-            self.effects.push(Effect { db: self.db, ..effect() });
+            let effect = Effect { db: self.db, ..effect() };
+            self.heard.get_or_insert_default().effects.push(effect);
         }
     }
 
     /// Announces an event, be it a change or not.
     pub fn announce(&mut self, key: &Key<'_>, event: Event) {
         if self.listening {
-            self.events.push((self.db, event, key.bytes.to_vec()));
+            let event = (self.db, event, key.bytes.to_vec());
+            self.heard.get_or_insert_default().events.push(event);
         }
     }
 
@@ -450,17 +485,12 @@ impl<'k> View<'k> {
             self.changed == (self.changes > 0) || std::thread::panicking(),
             "a change without an effect, or an effect without a change"
         );
-        let first = match &self.held {
-            Held::One(stripe, _) => *stripe,
-            Held::Some(guards) => guards.first().map_or(0, |g| g.0),
-            Held::All(_) => 0,
-        };
-        let cell = &self.space.stripes[first];
+        let cell = &self.space.stripes[self.held.first()];
         if self.hits.get() > 0 {
-            cell.hits.fetch_add(self.hits.take(), Relaxed);
+            cell.hits.fetch_add(u64::from(self.hits.take()), Relaxed);
         }
         if self.misses.get() > 0 {
-            cell.misses.fetch_add(self.misses.take(), Relaxed);
+            cell.misses.fetch_add(u64::from(self.misses.take()), Relaxed);
         }
         if self.changed {
             for (i, stripe) in self.stripes() {
@@ -471,19 +501,18 @@ impl<'k> View<'k> {
             self.changed = false;
             self.changes = 0;
         }
-        if !self.effects.is_empty() || !self.events.is_empty() {
-            self.tell_listener();
+        if let Some(heard) = self.heard.take() {
+            self.tell_listener(*heard);
         }
     }
 
     #[cold]
-    fn tell_listener(&mut self) {
+    fn tell_listener(&mut self, heard: Heard) {
         let Some(listener) = self.space.listener.read().clone() else { return };
-        self.position = listener.effects(&self.effects);
-        for (db, event, key) in self.events.drain(..) {
+        self.position = listener.effects(&heard.effects);
+        for (db, event, key) in heard.events {
             listener.event(db, event, &key);
         }
-        self.effects.clear();
     }
 }
 

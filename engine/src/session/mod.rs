@@ -122,8 +122,7 @@ impl Session {
         let mut status = self.run(&core, input, &requests, &argv, &commands, output, used);
         let more = requests.len() >= ahead;
         match (status, broken) {
-            (Status::Continue, Some(text)) => {
-                let error = Error::new(text);
+            (Status::Continue, Some(error)) => {
                 core.stats.protocol_errors.fetch_add(1, Relaxed);
                 core.stats.error(&error);
                 Reply::resp(output, false).error(&error);
@@ -140,7 +139,7 @@ impl Session {
     }
 
     /// Parses requests into the batch. Returns the error if the bytes after them are no request.
-    fn parse(&mut self, core: &Core, input: &[u8], unauthenticated: bool, ahead: usize) -> Option<String> {
+    fn parse(&mut self, core: &Core, input: &[u8], unauthenticated: bool, ahead: usize) -> Option<Error> {
         let bulk = core.keyspace.settings().proto_max_bulk_len.load(Relaxed);
         let limits = Limits { bulk, unauthenticated };
         let batch = &mut self.batch;
@@ -158,9 +157,9 @@ impl Session {
                     batch.requests.push((first..batch.ranges.len(), start));
                 }
                 Parsed::Incomplete => return None,
-                Parsed::Broken(text) => return Some(format!("ERR {text}")),
+                Parsed::Broken(text) => return Some(Error::new(format!("ERR {text}"))),
                 Parsed::ExpectedDollar(got) => {
-                    return Some(format!("ERR Protocol error: expected '$', got '{}'", char::from(got)));
+                    return Some(Error::quoting("ERR Protocol error: expected '$', got '", &[got], "'"));
                 }
             }
         }

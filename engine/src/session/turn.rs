@@ -69,6 +69,8 @@ impl<'c> Turn<'c> {
             if measured.reaches(&self.limits) {
                 self.note(core, caller, command, args, outcome, measured);
             }
+        } else if is_http(args) {
+            hang_up(caller);
         }
         if caller.close { Status::Close } else { Status::Continue }
     }
@@ -124,6 +126,19 @@ impl<'c> Turn<'c> {
         note(core, self.now, caller, command, args, outcome, measured);
         self.now = core.keyspace.clock().millis();
     }
+}
+
+/// Whether this is a line of HTTP that no command looks like.
+fn is_http(args: &Args<'_>) -> bool {
+    [&b"post"[..], b"host:"].iter().any(|word| args.get(0).eq_ignore_ascii_case(word))
+}
+
+/// Ends a session of which nothing that was said may be sent: a page in somebody's browser may be behind it.
+#[cold]
+fn hang_up(caller: &mut Caller) {
+    tracing::warn!("closing {}: it sends HTTP, perhaps in an attack across protocols", caller.client.origin.addr);
+    caller.client.kill();
+    caller.close = true;
 }
 
 /// From which figures on a call is looked at more closely.

@@ -32,12 +32,14 @@ struct Chunk {
 }
 
 /// The first `bits` bits of `hash` after the first `skip`, as a number.
+#[inline(always)]
 fn bits_of(hash: u64, skip: u32, bits: u32) -> usize {
     // In two steps, because a shift by 64 is not one.
     ((hash << skip) >> 1 >> (63 - bits)) as usize
 }
 
 impl Chunk {
+    #[inline(always)]
     fn index(&self, hash: u64, base: u32) -> usize {
         bits_of(hash, base + self.depth, self.bits)
     }
@@ -62,15 +64,17 @@ impl Directory {
         }
     }
 
+    #[inline(always)]
     fn chunk_index(&self, hash: u64) -> usize {
         self.root[bits_of(hash, self.base, self.root_bits)] as usize
     }
 
+    #[inline(always)]
     fn chunk(&self, hash: u64) -> &Chunk {
         &self.chunks[self.chunk_index(hash)]
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn page(&self, hash: u64) -> PageRef {
         let chunk = self.chunk(hash);
         chunk.slots[chunk.index(hash, self.base)]

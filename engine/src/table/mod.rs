@@ -131,7 +131,7 @@ impl<P: Pointer> Table<P> {
         self.page_bytes + self.directory.bytes()
     }
 
-    #[inline]
+    #[inline(always)]
     fn page(&self, hash: u64) -> Page<'_> {
         // SAFETY: the directory's pages live as long as the table, and change only through `&mut self`.
         unsafe { Page::new(self.directory.page(hash)) }

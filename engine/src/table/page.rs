@@ -261,7 +261,7 @@ impl<'a> Page<'a> {
         prefetch(std::ptr::from_ref(&self.lines[1 + self.home(hash)]));
     }
 
-    #[inline]
+    #[inline(always)]
     fn in_line<P: Pointer>(&self, line: &Line, hash: u64, mut is: impl FnMut(P) -> bool) -> Option<(usize, P)> {
         let window = window(hash, self.at.depth());
         let mut found = matches(line.0[0], fingerprint(hash));

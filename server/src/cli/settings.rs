@@ -63,7 +63,7 @@ fn set(
     let words = match (entry, directive.kind) {
         (Some(entry), _) => entry.words,
         // Whether an engine's directive takes several words it tells by itself, when it gets them.
-        (None, Kind::Text) => Words::Many,
+        (None, Kind::Text | Kind::Custom(_)) => Words::Many,
         (None, _) => Words::One,
     };
     let again = !seen.insert(directive.name);

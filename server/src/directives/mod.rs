@@ -4,6 +4,7 @@
 //! `docs/configuration.md` lists them; a test compares it with the tables.
 
 pub mod output_limits;
+pub mod rewrite;
 mod table;
 
 use carnelian::Options;

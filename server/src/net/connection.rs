@@ -18,13 +18,18 @@ const READS_IN_A_ROW: usize = 8;
 const READ_AHEAD: usize = 1 << 20;
 /// Unsent replies of this size stop the reading of further requests, whatever the limits say.
 const HOLD: usize = 1 << 30;
+/// Replies of this size are sent before more is read.
+const SEND_AT: usize = 1 << 20;
+/// Buffers for replies that a loop keeps.
+const OUTPUTS_KEPT: usize = 64;
 /// Changes of a connection's memory below this are not worth counting.
 const COUNTED_STEP: usize = 16 * 1024;
 
 /// One client's connection. Idle ones hold no buffers.
 pub(crate) struct Connection {
-    stream: Stream,
+    /// Before the socket: whoever sees the connection end finds its client gone.
     session: Session,
+    stream: Stream,
     client: Arc<Client>,
     /// The beginning of a request whose end has not arrived.
     input: Vec<u8>,
@@ -48,8 +53,9 @@ pub(crate) struct Connection {
 pub(crate) struct Tools {
     /// What is read into.
     pub(crate) buffer: Box<[u8]>,
-    /// What replies are written to, unless a connection has some of its own left.
-    pub(crate) output: Output,
+    /// Buffers for replies, lent to connections from their first reply of a round until all are sent.
+    #[expect(clippy::vec_box, reason = "a connection holds the box, and is small while it holds none")]
+    pub(crate) outputs: Vec<Box<Output>>,
     /// The time in milliseconds, by the engine's clock.
     pub(crate) now: u64,
     pub(crate) limits: Limits,
@@ -104,7 +110,7 @@ impl Connection {
         self.output.is_some()
     }
 
-    /// Reads what has arrived, runs it and sends the replies.
+    /// Reads what has arrived and runs it. Unless that is the end of the connection, [`finish`](Self::finish) follows.
     #[inline]
     pub(crate) fn turn(&mut self, core: &Core, tools: &mut Tools, ready: Ready) -> Turn {
         self.ended |= ready.ended;
@@ -112,10 +118,10 @@ impl Connection {
         if !read && self.output.is_none() {
             return Turn::Wait;
         }
-        self.work(core, tools, read, false)
+        if read { self.work(core, tools, true, false) } else { Turn::Wait }
     }
 
-    /// Runs the requests that waited for the end of a pause, then reads on.
+    /// Runs the requests that waited for the end of a pause, then reads on. [`finish`](Self::finish) follows.
     pub(crate) fn resume(&mut self, core: &Core, tools: &mut Tools) -> Turn {
         if !std::mem::take(&mut self.paused) {
             return Turn::Wait;
@@ -123,31 +129,38 @@ impl Connection {
         self.work(core, tools, true, true)
     }
 
+    /// Reads and runs. Replies wait for the end of the round (see [`finish`](Self::finish)), so that a peer which serves
+    /// many connections is woken once and not with every reply.
     fn work(&mut self, core: &Core, tools: &mut Tools, read: bool, resume: bool) -> Turn {
-        let mut own = self.output.take();
-        let output = own.as_deref_mut().unwrap_or(&mut tools.output);
-        let before = output.len();
+        let lent = tools.outputs.pop().unwrap_or_default();
+        let mut output = self.output.take().unwrap_or(lent);
         let mut turn = Turn::Wait;
         if resume {
-            turn = self.run_input(&tools.limits, output);
+            turn = self.run_input(&tools.limits, &mut output);
         }
         if read && turn == Turn::Wait {
-            turn = self.read_and_run(&mut tools.buffer, &tools.limits, tools.now, output);
+            turn = self.read_and_run(&mut tools.buffer, &tools.limits, tools.now, &mut output);
         }
-        if turn != Turn::Over && self.flush(output, before) {
-            turn = Turn::Over;
+        self.output = Some(output);
+        if turn == Turn::Over {
+            self.count_memory(core);
         }
+        turn
+    }
+
+    /// The end of a connection's turn: sends its replies, as much as the socket takes.
+    pub(crate) fn finish(&mut self, core: &Core, tools: &mut Tools) -> Turn {
+        let Some(mut output) = self.output.take() else { return Turn::Wait };
+        let mut turn = if self.flush(&mut output) { Turn::Over } else { Turn::Wait };
         if self.held && turn == Turn::Wait && output.len() < HOLD / 2 {
             // What has arrived in the meantime makes no event.
             self.held = false;
             turn = Turn::Again;
         }
-        match own {
-            Some(own) if !own.is_empty() => self.output = Some(own),
-            None if !tools.output.is_empty() => {
-                self.output = Some(Box::new(std::mem::take(&mut tools.output)));
-            }
-            _ => {}
+        if !output.is_empty() {
+            self.output = Some(output);
+        } else if tools.outputs.len() < OUTPUTS_KEPT {
+            tools.outputs.push(output);
         }
         self.count_memory(core);
         if self.output.is_some() && turn != Turn::Over && self.over_soft_limit(tools) { Turn::Over } else { turn }
@@ -178,6 +191,9 @@ impl Connection {
                 true => self.run_input(limits, output),
                 false => self.run_new(&buffer[..n], limits, output),
             };
+            if turn == Turn::Wait && output.len() > SEND_AT {
+                return Turn::Again;
+            }
             if turn != Turn::Wait || self.over_query_limit(limits) {
                 return if turn == Turn::Wait { Turn::Over } else { turn };
             }
@@ -232,6 +248,9 @@ impl Connection {
             return Turn::Over;
         }
         self.held = unsent > HOLD;
+        if status == Status::Close && self.client.is_killed() {
+            return Turn::Over;
+        }
         match status {
             Status::Continue => Turn::Wait,
             Status::Close => {
@@ -247,7 +266,8 @@ impl Connection {
     }
 
     /// Sends as much as the socket takes. Returns whether the connection is over.
-    fn flush(&mut self, output: &mut Output, before: usize) -> bool {
+    fn flush(&mut self, output: &mut Output) -> bool {
+        let waiting = self.client.output_bytes.load(Relaxed) > 0;
         let over = loop {
             if output.is_empty() {
                 output.shrink();
@@ -264,7 +284,7 @@ impl Connection {
                 Err(_) => break true,
             }
         };
-        if before > 0 || !output.is_empty() {
+        if waiting || !output.is_empty() {
             self.client.output_bytes.store(output.len(), Relaxed);
         }
         over

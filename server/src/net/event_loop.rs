@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::{Duration, Instant};
 
 use carnelian::Engine;
-use carnelian::command::{Output, Pause};
+use carnelian::command::Pause;
 use crossbeam_channel::Receiver;
 use mio::event::Event;
 use mio::{Events, Interest, Poll, Token};
@@ -51,6 +51,8 @@ pub(crate) struct EventLoop {
     next: usize,
     connections: Slab<Connection>,
     tools: Tools,
+    /// Connections whose turn is to be finished: replies are sent at the end of a round.
+    unfinished: Vec<usize>,
     /// Connections that have more to read.
     again: Vec<usize>,
     /// Connections that wait for the end of a pause.
@@ -77,7 +79,7 @@ impl EventLoop {
         let core = shared.engine.core();
         let tools = Tools {
             buffer: vec![0; 64 * 1024].into(),
-            output: Output::default(),
+            outputs: Vec::new(),
             now: core.keyspace.clock().millis(),
             limits: Limits::read(core),
         };
@@ -90,6 +92,7 @@ impl EventLoop {
             next: 0,
             connections: Slab::new(),
             tools,
+            unfinished: Vec::new(),
             again: Vec::new(),
             paused: Vec::new(),
             pause: None,
@@ -118,6 +121,7 @@ impl EventLoop {
             if !self.paused.is_empty() {
                 self.resume();
             }
+            self.finish_turns();
             if self.last_tick.elapsed() >= TICK {
                 self.tick();
             }
@@ -198,7 +202,21 @@ impl EventLoop {
     fn turn(&mut self, key: usize, ready: Ready) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let turn = connection.turn(self.shared.engine.core(), &mut self.tools, ready);
+        if connection.has_output() {
+            self.unfinished.push(key);
+        }
         self.follow(key, turn);
+    }
+
+    /// Sends the replies of this round.
+    fn finish_turns(&mut self) {
+        let mut unfinished = std::mem::take(&mut self.unfinished);
+        for key in unfinished.drain(..) {
+            let Some(connection) = self.connections.get_mut(key) else { continue };
+            let turn = connection.finish(self.shared.engine.core(), &mut self.tools);
+            self.follow(key, turn);
+        }
+        self.unfinished = unfinished;
     }
 
     #[inline]
@@ -230,6 +248,7 @@ impl EventLoop {
         for key in std::mem::take(&mut self.paused) {
             let Some(connection) = self.connections.get_mut(key) else { continue };
             let turn = connection.resume(self.shared.engine.core(), &mut self.tools);
+            self.unfinished.push(key);
             self.follow(key, turn);
         }
     }
@@ -262,6 +281,7 @@ impl EventLoop {
             for key in (0..self.connections.capacity()).filter(|&k| self.connections.contains(k)).collect::<Vec<_>>() {
                 self.turn(key, Ready { read: false, ended: false });
             }
+            self.finish_turns();
             let pending = self.connections.iter().any(|(_, c)| c.has_output());
             let left = deadline.saturating_duration_since(Instant::now());
             if !pending || left.is_zero() || self.poll.poll(events, Some(left.min(Duration::from_millis(5)))).is_err() {

@@ -182,11 +182,11 @@ fn command_keys(g: &mut Generator) -> Command {
     [argv!["COMMAND", g.word_of(&["GETKEYS", "GETKEYSANDFLAGS"])], inner].concat()
 }
 
-/// Never spoiled: DEBUG takes nearly anything and sleeps, or worse.
+/// Never spoiled: DEBUG takes nearly anything and sleeps, or worse. A complete STRINGMATCH-LEN is left out: no peer of
+/// today has it.
 fn debug(g: &mut Generator) -> Step {
     Step::one(match g.rng.below(8) {
-        0 => argv!["DEBUG", g.word("STRINGMATCH-LEN"), g.rng.pick(&["100", "2000"]), "*a*a*a*"],
-        1 => argv!["DEBUG", g.word("SLEEP"), "0"],
+        0..=1 => argv!["DEBUG", g.word("SLEEP"), "0"],
         2 => argv!["DEBUG", "SET-ACTIVE-EXPIRE", "1"],
         3 => argv!["DEBUG", "OBJECT", g.key()],
         4 => argv!["DEBUG", "CHANGE-REPL-ID"],

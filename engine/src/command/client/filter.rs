@@ -56,6 +56,12 @@ impl Filter {
     /// Reads options with their values.
     pub(super) fn parse(args: &[&[u8]], purpose: Purpose, core: &Core) -> Result<Self> {
         let mut filter = Self { tests: Vec::new(), skip_me: purpose == Purpose::Kill };
+        if purpose == Purpose::List
+            && let Some(tests) = old_list(args)
+        {
+            filter.tests.push((false, tests?));
+            return Ok(filter);
+        }
         let mut rest = args;
         while let [option, tail @ ..] = rest {
             let option = option.to_ascii_lowercase();
@@ -69,19 +75,22 @@ impl Filter {
                 Some(name) => (true, name),
                 None => (false, &option[..]),
             };
+            if not && matches!(name, b"maxage" | b"idle") {
+                return Err(Error::SYNTAX);
+            }
             let test = if name == b"id" {
                 // As many ids as there are numbers.
                 let more = rest.iter().take_while(|arg| num::parse_i64(arg).is_some()).count();
                 let (more, tail) = rest.split_at_checked(more).unwrap_or((&[], rest));
                 rest = tail;
-                let ids = std::iter::once(value).chain(more).map(|v| client_id(v, purpose));
+                let ids = std::iter::once(value).chain(more).map(|v| client_id(v, purpose == Purpose::Kill && !not));
                 Test::Ids(ids.collect::<Result<_>>()?)
             } else {
-                test(name, value, core)?
+                test(not, name, value, core)?
             };
-            if not && matches!(test, Test::MaxAge(_) | Test::Idle(_)) {
-                return Err(Error::SYNTAX);
-            }
+            // An option that is given again replaces the one before.
+            let kind = std::mem::discriminant(&test);
+            filter.tests.retain(|(n, t)| (*n, std::mem::discriminant(t)) != (not, kind));
             filter.tests.push((not, test));
         }
         Ok(filter)
@@ -105,14 +114,59 @@ impl Test {
             Self::Ip(ip) => client.origin.addr.rsplit_once(':').is_some_and(|(a, _)| a.as_bytes() == &ip[..]),
             Self::MaxAge(age) => seconds(client.since) >= *age,
             Self::Idle(idle) => seconds(client.active.load(Relaxed)) >= *idle,
-            Self::Name(name) => client.names.lock().name == *name,
-            Self::LibName(name) => client.names.lock().lib_name == *name,
-            Self::LibVer(version) => client.names.lock().lib_ver == *version,
+            Self::Name(name) => is_called(&client.names.lock().name, name),
+            Self::LibName(name) => is_called(&client.names.lock().lib_name, name),
+            Self::LibVer(version) => is_called(&client.names.lock().lib_ver, version),
             Self::Flags(letters) => has_all(&list::flags(client), letters),
             Self::Capa(letters) => has_all(list::capa(client), letters),
             Self::Db(db) => client.db.load(Relaxed) == *db,
         }
     }
+}
+
+/// Whether a word is the name of an option.
+fn is_option(word: &[u8]) -> bool {
+    const OPTIONS: [&[u8]; 14] = [
+        b"type",
+        b"id",
+        b"user",
+        b"addr",
+        b"laddr",
+        b"ip",
+        b"maxage",
+        b"idle",
+        b"name",
+        b"lib-name",
+        b"lib-ver",
+        b"flags",
+        b"capa",
+        b"db",
+    ];
+    let word = word.to_ascii_lowercase();
+    word == b"skipme" || OPTIONS.contains(&word.strip_prefix(b"not-").unwrap_or(&word))
+}
+
+/// The forms of `CLIENT LIST` that Redis 7.0 has too, with its refusals: a type, or ids. Ids that nobody can have match
+/// nobody.
+fn old_list(args: &[&[u8]]) -> Option<Result<Test>> {
+    let [option, words @ ..] = args else { return None };
+    if words.is_empty() || words.iter().any(|word| is_option(word)) {
+        return None;
+    }
+    if option.eq_ignore_ascii_case(b"type") && words.len() > 1 {
+        return Some(Err(Error::SYNTAX));
+    }
+    let id = |word: &&[u8]| match num::parse_i64(word) {
+        Some(id) => Ok(u64::try_from(id).unwrap_or(0)),
+        None => Err(Error::new("ERR Invalid client ID")),
+    };
+    let ids = || words.iter().map(id).collect::<Result<Vec<_>>>();
+    option.eq_ignore_ascii_case(b"id").then(|| ids().map(Test::Ids))
+}
+
+/// Whether a client has this name. Nobody is called nothing.
+fn is_called(name: &[u8], wanted: &[u8]) -> bool {
+    !wanted.is_empty() && name == wanted
 }
 
 fn has_all(letters: &str, wanted: &[u8]) -> bool {
@@ -127,16 +181,11 @@ fn yes_or_no(value: &[u8]) -> Result<bool> {
     }
 }
 
-fn client_id(value: &[u8], purpose: Purpose) -> Result<u64> {
-    let id = num::parse_i64(value);
-    match purpose {
-        Purpose::Kill => id
-            .filter(|&id| id > 0)
-            .and_then(|id| u64::try_from(id).ok())
-            .ok_or_else(|| Error::new("ERR client-id should be greater than 0")),
-        // Ids that nobody can have match nobody.
-        Purpose::List => id.map(|id| u64::try_from(id).unwrap_or(0)).ok_or_else(|| Error::new("ERR Invalid client ID")),
-    }
+/// An id. `CLIENT KILL` has had its own words for what is no number since before there were lists of ids.
+fn client_id(value: &[u8], old: bool) -> Result<u64> {
+    let too_small = || Error::new("ERR client-id should be greater than 0");
+    let id = num::parse_i64(value).ok_or_else(|| if old { too_small() } else { Error::SYNTAX })?;
+    u64::try_from(id).ok().filter(|&id| id > 0).ok_or_else(too_small)
 }
 
 /// A number above zero, of seconds.
@@ -147,23 +196,24 @@ fn seconds(name: &str, value: &[u8]) -> Result<u64> {
     n.ok_or_else(|| Error::new(format!("ERR {name} should be greater than 0")))
 }
 
-fn letters(what: &str, known: &[u8], value: &[u8]) -> Result<Vec<u8>> {
+fn letters(not: bool, what: &str, known: &[u8], value: &[u8]) -> Result<Vec<u8>> {
     let unknown: Vec<u8> = value.iter().copied().filter(|letter| !known.contains(letter)).collect();
     if unknown.is_empty() {
         return Ok(value.to_vec());
     }
-    Err(Error::new([format!("ERR Unknown {what} found in the provided filter: ").as_bytes(), value].concat()))
+    let filter = if not { format!("NOT-{}", what.to_ascii_uppercase()) } else { "provided".to_owned() };
+    Err(Error::quoting(&format!("ERR Unknown {what} found in the {filter} filter: "), value, ""))
 }
 
-fn test(name: &[u8], value: &[u8], core: &Core) -> Result<Test> {
+fn test(not: bool, name: &[u8], value: &[u8], core: &Core) -> Result<Test> {
     Ok(match name {
         b"type" => match value.to_ascii_lowercase().as_slice() {
             b"normal" => Test::Normal(true),
             b"slave" | b"replica" | b"pubsub" | b"master" | b"primary" => Test::Normal(false),
-            _ => return Err(Error::new([b"ERR Unknown client type '", value, b"'"].concat())),
+            _ => return Err(Error::quoting("ERR Unknown client type '", value, "'")),
         },
         b"user" if value == DEFAULT_USER.as_bytes() => Test::User,
-        b"user" => return Err(Error::new([b"ERR No such user '", value, b"'"].concat())),
+        b"user" => return Err(Error::quoting("ERR No such user '", value, "'")),
         b"addr" => Test::Addr(value.to_vec()),
         b"laddr" => Test::Laddr(value.to_vec()),
         b"ip" => Test::Ip(value.to_vec()),
@@ -172,18 +222,20 @@ fn test(name: &[u8], value: &[u8], core: &Core) -> Result<Test> {
         b"name" => Test::Name(value.to_vec()),
         b"lib-name" => Test::LibName(value.to_vec()),
         b"lib-ver" => Test::LibVer(value.to_vec()),
-        b"flags" => Test::Flags(letters("flags", FLAG_LETTERS, value)?),
-        b"capa" => Test::Capa(letters("capa", CAPA_LETTERS, value)?),
-        b"db" => Test::Db(database(value, core)?),
+        b"flags" => Test::Flags(letters(not, "flags", FLAG_LETTERS, value)?),
+        b"capa" => Test::Capa(letters(not, "capa", CAPA_LETTERS, value)?),
+        b"db" => Test::Db(database(not, value, core)?),
         _ => return Err(Error::SYNTAX),
     })
 }
 
-fn database(value: &[u8], core: &Core) -> Result<u32> {
-    let db = num::parse_i64(value).ok_or_else(|| Error::new("ERR DB is not an integer or out of range"))?;
+fn database(not: bool, value: &[u8], core: &Core) -> Result<u32> {
+    let name = if not { "NOT-DB" } else { "DB" };
+    let db =
+        num::parse_i64(value).ok_or_else(|| Error::new(format!("ERR {name} is not an integer or out of range")))?;
     let databases = core.keyspace.databases();
     let db = u32::try_from(db).ok().filter(|&db| db < databases);
-    db.ok_or_else(|| Error::new(format!("ERR DB number should be between 0 and {}", databases - 1)))
+    db.ok_or_else(|| Error::new(format!("ERR {name} number should be between 0 and {}", databases - 1)))
 }
 
 #[cfg(test)]
@@ -228,6 +280,8 @@ mod tests {
         assert_eq!(listed("laddr 9.9.9.9:6379"), [true, false]);
         assert_eq!(listed("NAME bob"), [false, true]);
         assert_eq!(listed("not-name bob"), [true, false]);
+        assert_eq!(listed("name nosuch name bob"), [false, true], "the last one counts");
+        assert_eq!(listed("name bob not-name bob"), [false, false]);
         assert_eq!(listed("db 3"), [false, true]);
         assert_eq!(listed("flags N"), [true, false]);
         assert_eq!(listed("flags TU"), [false, true]);
@@ -255,6 +309,9 @@ mod tests {
             ("not-maxage 1", "ERR syntax error"),
             ("db 16", "ERR DB number should be between 0 and 15"),
             ("db x", "ERR DB is not an integer or out of range"),
+            ("not-db x", "ERR NOT-DB is not an integer or out of range"),
+            ("not-capa z", "ERR Unknown capa found in the NOT-CAPA filter: z"),
+            ("not-id x", "ERR syntax error"),
             ("flags N?", "ERR Unknown flags found in the provided filter: N?"),
             ("capa z", "ERR Unknown capa found in the provided filter: z"),
         ] {
@@ -262,5 +319,8 @@ mod tests {
         }
         assert_eq!(parse(&engine, "id abc", Purpose::List), Err("ERR Invalid client ID".to_owned()));
         assert!(parse(&engine, "id 0", Purpose::List).is_ok());
+        assert_eq!(parse(&engine, "type foo bar", Purpose::List), Err("ERR syntax error".to_owned()));
+        let newer = parse(&engine, "id 0 db 1", Purpose::List);
+        assert_eq!(newer, Err("ERR client-id should be greater than 0".to_owned()));
     }
 }

@@ -126,8 +126,12 @@ fn id(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<
     Ok(())
 }
 
-fn import_source(_: &mut Context<'_>, _: &Args<'_>, _: &mut Reply<'_>) -> Result<()> {
-    // There is no import mode.
+fn import_source(_: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    // There is no import mode, and nobody is the source of one.
+    if args.get(2).eq_ignore_ascii_case(b"off") {
+        reply.ok();
+        return Ok(());
+    }
     Err(Error::new("ERR Server is not in import mode"))
 }
 
@@ -244,11 +248,10 @@ fn setinfo(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
     let (option, value) = (args.get(2), args.get(3));
     let is_lib_name = option.eq_ignore_ascii_case(b"lib-name");
     if !is_lib_name && !option.eq_ignore_ascii_case(b"lib-ver") {
-        return Err(Error::new([b"ERR Unrecognized option '", option, b"'"].concat()));
+        return Err(Error::quoting("ERR Unrecognized option '", option, "'"));
     }
     if !is_name(value) {
-        let rest = b" cannot contain spaces, newlines or special characters.";
-        return Err(Error::new([b"ERR ", option, rest].concat()));
+        return Err(Error::quoting("ERR ", option, " cannot contain spaces, newlines or special characters."));
     }
     let mut names = context.caller.client.names.lock();
     *(if is_lib_name { &mut names.lib_name } else { &mut names.lib_ver }) = value.to_vec();

@@ -96,7 +96,7 @@ fn condition(args: &Args<'_>) -> Result<ExpireCondition> {
 /// The error quotes the word up to a NUL byte.
 fn unsupported(word: &[u8]) -> Error {
     let word = word.split(|&b| b == 0).next().unwrap_or_default();
-    Error::new([b"ERR Unsupported option ", word].concat())
+    Error::quoting("ERR Unsupported option ", word, "")
 }
 
 /// Parses a time of `unit` milliseconds, counted from `base`, and sets it.
