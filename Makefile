@@ -36,9 +36,10 @@ unit smoke python: export CARNELIAN_SERVER ?= $(abspath $(or $(CARGO_TARGET_DIR)
 unit: peers server ## all tests of the workspace, beside a real Redis
 	$(CARGO) test --workspace --all-features
 
-bench: peers ## side by side with the peers
+bench: peers ## side by side with the peers, then the embedded engine beside DashMap
 	$(CARGO) build --release -p carnelian-server -p carnelian-benches
 	PATH="$$(scripts/get-peers):$$PATH" target/release/side-by-side $(BENCH)
+	$(CARGO) bench -p carnelian-benches --bench embedded
 
 peers: ## the servers that we are compared with
 	scripts/get-peers
