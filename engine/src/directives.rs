@@ -3,7 +3,7 @@
 use crate::command::Core;
 use crate::config::{Directive, Kind};
 use crate::keyspace::Policy;
-use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use crate::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 const INT: i64 = i32::MAX as i64;
 const LONG: i64 = i64::MAX;
@@ -79,18 +79,34 @@ pub(crate) const ENGINE: &[Directive] = &[
         Ok(())
     }),
     // Up to where the data types stay compact.
-    int("hash-max-listpack-entries", 0, LONG, "512").alias("hash-max-ziplist-entries"),
-    memory("hash-max-listpack-value", 0, "64").alias("hash-max-ziplist-value"),
-    int("list-max-listpack-size", i32::MIN as i64, INT, "-2").alias("list-max-ziplist-size"),
-    int("list-compress-depth", 0, INT, "0"),
-    int("set-max-intset-entries", 0, LONG, "512"),
-    int("set-max-listpack-entries", 0, LONG, "128"),
-    int("set-max-listpack-value", 0, LONG, "64"),
-    int("zset-max-listpack-entries", 0, LONG, "128").alias("zset-max-ziplist-entries"),
-    memory("zset-max-listpack-value", 0, "64").alias("zset-max-ziplist-value"),
-    memory("hll-sparse-max-bytes", 0, "3000"),
-    memory("stream-node-max-bytes", 0, "4096"),
-    int("stream-node-max-entries", 0, LONG, "100"),
+    int("hash-max-listpack-entries", 0, LONG, "512")
+        .alias("hash-max-ziplist-entries")
+        .apply(|core, v| u64_of(&core.keyspace.settings().hash_max_listpack_entries, v)),
+    memory("hash-max-listpack-value", 0, "64")
+        .alias("hash-max-ziplist-value")
+        .apply(|core, v| u64_of(&core.keyspace.settings().hash_max_listpack_value, v)),
+    int("list-max-listpack-size", i32::MIN as i64, INT, "-2")
+        .alias("list-max-ziplist-size")
+        .apply(|core, v| i64_of(&core.keyspace.settings().list_max_listpack_size, v)),
+    int("list-compress-depth", 0, INT, "0").apply(|core, v| u64_of(&core.keyspace.settings().list_compress_depth, v)),
+    int("set-max-intset-entries", 0, LONG, "512")
+        .apply(|core, v| u64_of(&core.keyspace.settings().set_max_intset_entries, v)),
+    int("set-max-listpack-entries", 0, LONG, "128")
+        .apply(|core, v| u64_of(&core.keyspace.settings().set_max_listpack_entries, v)),
+    int("set-max-listpack-value", 0, LONG, "64")
+        .apply(|core, v| u64_of(&core.keyspace.settings().set_max_listpack_value, v)),
+    int("zset-max-listpack-entries", 0, LONG, "128")
+        .alias("zset-max-ziplist-entries")
+        .apply(|core, v| u64_of(&core.keyspace.settings().zset_max_listpack_entries, v)),
+    memory("zset-max-listpack-value", 0, "64")
+        .alias("zset-max-ziplist-value")
+        .apply(|core, v| u64_of(&core.keyspace.settings().zset_max_listpack_value, v)),
+    memory("hll-sparse-max-bytes", 0, "3000")
+        .apply(|core, v| u64_of(&core.keyspace.settings().hll_sparse_max_bytes, v)),
+    memory("stream-node-max-bytes", 0, "4096")
+        .apply(|core, v| u64_of(&core.keyspace.settings().stream_node_max_bytes, v)),
+    int("stream-node-max-entries", 0, LONG, "100")
+        .apply(|core, v| u64_of(&core.keyspace.settings().stream_node_max_entries, v)),
 ];
 
 const POLICIES: [&str; 8] = {
@@ -115,6 +131,12 @@ fn signed(value: &str) -> i64 {
 #[allow(clippy::unnecessary_wraps, reason = "the shape of an `Apply`")]
 fn u64_of(setting: &AtomicU64, value: &str) -> Result<(), String> {
     setting.store(unsigned(value), Relaxed);
+    Ok(())
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "the shape of an `Apply`")]
+fn i64_of(setting: &AtomicI64, value: &str) -> Result<(), String> {
+    setting.store(signed(value), Relaxed);
     Ok(())
 }
 

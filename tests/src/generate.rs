@@ -7,10 +7,18 @@
 mod bitmap;
 mod connection;
 mod generic;
+mod geo;
+mod hash;
+mod hyperloglog;
 mod invalid;
+mod list;
 mod newer;
 mod rng;
 mod server;
+mod set;
+mod sort;
+mod sorted_set;
+mod stream;
 mod string;
 mod values;
 
@@ -66,13 +74,21 @@ impl Generator {
 
     /// The next step.
     pub fn step(&mut self) -> Step {
-        let mut step = match self.rng.below(100) {
+        let mut step = match self.rng.below(180) {
             0..38 => string::step(self),
             38..56 => bitmap::step(self),
             56..80 => generic::step(self),
             80..86 => connection::step(self),
             86..92 => server::step(self),
-            _ => invalid::step(self),
+            92..100 => invalid::step(self),
+            100..110 => list::step(self),
+            110..120 => set::step(self),
+            120..130 => hash::step(self),
+            130..140 => sorted_set::step(self),
+            140..150 => stream::step(self),
+            150..160 => hyperloglog::step(self),
+            160..170 => geo::step(self),
+            _ => sort::step(self),
         };
         for command in &mut step.commands {
             self.vary_case(command);

@@ -3,7 +3,15 @@
 //! A method locks the stripes of its keys, calls the operation and copies the result out. A file per type.
 
 mod bitmaps;
+mod geo;
+mod hashes;
+mod hyperloglogs;
 mod keys;
+mod lists;
+mod sets;
+mod sort;
+mod sorted_sets;
+mod streams;
 mod strings;
 
 pub use keys::{CopyOptions, ExpireCondition, KeyType, Scan, Ttl};

@@ -24,13 +24,21 @@ mod config_commands;
 mod connection;
 mod debug;
 mod generic;
+mod geo;
+mod hash;
+mod hyperloglog;
 mod info;
 mod introspection;
 mod latency;
+mod list;
 mod lolwut;
 mod memory;
 mod server;
+mod set;
 mod slowlog;
+mod sort;
+mod sorted_set;
+mod stream;
 mod string;
 
 pub use args::{Args, Positions, key_flags, key_positions};
@@ -51,6 +59,14 @@ pub(crate) const ENGINE: &[&[Spec]] = &[
     bitmap::COMMANDS,
     generic::COMMANDS,
     string::COMMANDS,
+    list::COMMANDS,
+    set::COMMANDS,
+    hash::COMMANDS,
+    sorted_set::COMMANDS,
+    stream::COMMANDS,
+    hyperloglog::COMMANDS,
+    geo::COMMANDS,
+    sort::COMMANDS,
     connection::COMMANDS,
     client::COMMANDS,
     server::COMMANDS,

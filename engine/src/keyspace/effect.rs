@@ -64,6 +64,11 @@ impl Event {
         Self { class: EventClass::Generic, name }
     }
 
+    /// An event of a class.
+    pub const fn new(class: EventClass, name: &'static str) -> Self {
+        Self { class, name }
+    }
+
     /// An event of the string class.
     pub const fn string(name: &'static str) -> Self {
         Self { class: EventClass::String, name }

@@ -2,15 +2,18 @@
 //!
 //! ```text
 //!  0        3     4       6       8
-//!  | clock  | tag | klen  | vlen  | [deadline: 8] | [long klen: 8] | key | value |
+//!  | clock  | tag | klen  | vlen  | [deadline: 8] | [long klen: 8] | key | [padding] | value |
 //!
 //!  clock     24 bits of access time or frequency, written by readers (atomic, relaxed)
 //!  tag       kind (3 bits) and flags
 //!  klen      length of the key; with the LONG_KEY flag the true length stands in the long field
 //!  vlen      length of a value that is in place
 //!  deadline  milliseconds since 1970, with the DEADLINE flag
-//!  value     the bytes of a string up to 16 KiB, or an i64, or a `Box<Value>`; not aligned
+//!  value     the bytes of a string up to 16 KiB, or an i64, neither of them aligned;
+//!            or a value of its own allocation, which is one aligned word: `Arc<Vec<u8>>`, `List`, `Set`, ...
 //! ```
+//!
+//! The padding costs nothing: allocations come in steps of 16 bytes.
 //!
 //! Invariant: the allocation has exactly the size that the header says, rounded up to 8, and alignment 8. Nothing but
 //! the clock is written while an entry is shared.
@@ -19,12 +22,13 @@
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use crate::clock::Millis;
 use crate::sync::PlainAtomicU32;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::table::{KeyHasher, Pointer, prefetch};
-use crate::value::{INLINE_MAX, Value, size_class};
+use crate::value::{Hash, INLINE_MAX, List, Set, SortedSet, Stream, Value, shared_bytes, size_class};
 
 const HEADER: usize = 8;
 const WORD: usize = 8;
@@ -37,9 +41,47 @@ enum Kind {
     Inline = 0,
     /// An `i64`.
     Int = 1,
-    /// A `Box<Value>`.
-    Boxed = 2,
+    /// An `Arc<Vec<u8>>`.
+    Shared = 2,
+    List = 3,
+    Set = 4,
+    Hash = 5,
+    SortedSet = 6,
+    Stream = 7,
 }
+
+impl Kind {
+    fn of(value: &Value) -> Self {
+        match value {
+            Value::String(_) => Self::Shared,
+            Value::List(_) => Self::List,
+            Value::Set(_) => Self::Set,
+            Value::Hash(_) => Self::Hash,
+            Value::SortedSet(_) => Self::SortedSet,
+            Value::Stream(_) => Self::Stream,
+        }
+    }
+
+    fn from_tag(tag: u8) -> Self {
+        match tag & KIND {
+            0 => Self::Inline,
+            1 => Self::Int,
+            2 => Self::Shared,
+            3 => Self::List,
+            4 => Self::Set,
+            5 => Self::Hash,
+            6 => Self::SortedSet,
+            _ => Self::Stream,
+        }
+    }
+}
+
+/// Whatever has an allocation of its own is one word in its entry.
+const _: () = {
+    assert!(size_of::<Arc<Vec<u8>>>() == WORD);
+    assert!(size_of::<List>() == WORD && size_of::<Set>() == WORD && size_of::<Hash>() == WORD);
+    assert!(size_of::<SortedSet>() == WORD && size_of::<Stream>() == WORD);
+};
 
 const KIND: u8 = 0b0000_0111;
 const DEADLINE: u8 = 0b0000_1000;
@@ -70,18 +112,52 @@ pub enum NewValue<'a> {
     /// An integer, as strings that look like one are kept.
     Int(i64),
     /// A value with an allocation of its own.
-    Boxed(Value),
+    Owned(Value),
 }
 
 /// A value as a reader sees it.
 #[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "they say what they are")]
 pub enum ValueRef<'a> {
     /// A short string.
     Inline(&'a [u8]),
-    /// An integer.
+    /// A string that looks like an integer.
     Int(i64),
-    /// Everything else.
-    Boxed(&'a Value),
+    /// A long string.
+    Shared(&'a Arc<Vec<u8>>),
+    List(&'a List),
+    Set(&'a Set),
+    Hash(&'a Hash),
+    SortedSet(&'a SortedSet),
+    Stream(&'a Stream),
+}
+
+impl ValueRef<'_> {
+    /// A copy of a value that has an allocation of its own.
+    pub fn to_owned(self) -> Option<Value> {
+        Some(match self {
+            Self::Inline(_) | Self::Int(_) => return None,
+            Self::Shared(string) => Value::String(string.clone()),
+            Self::List(list) => Value::List(list.clone()),
+            Self::Set(set) => Value::Set(set.clone()),
+            Self::Hash(hash) => Value::Hash(hash.clone()),
+            Self::SortedSet(set) => Value::SortedSet(set.clone()),
+            Self::Stream(stream) => Value::Stream(stream.clone()),
+        })
+    }
+
+    /// Bytes of its own allocations beside the entry. O(1).
+    fn bytes(self) -> usize {
+        match self {
+            Self::Inline(_) | Self::Int(_) => 0,
+            Self::Shared(string) => shared_bytes(string),
+            Self::List(list) => list.bytes(),
+            Self::Set(set) => set.bytes(),
+            Self::Hash(hash) => hash.bytes(),
+            Self::SortedSet(set) => set.bytes(),
+            Self::Stream(stream) => stream.bytes(),
+        }
+    }
 }
 
 /// Sizes that are put together: header, optional fields, key, value.
@@ -106,7 +182,11 @@ impl Shape {
     }
 
     fn value_at(self) -> usize {
-        self.key_at() + self.key_len
+        let key_end = self.key_at() + self.key_len;
+        match Kind::from_tag(self.tag) {
+            Kind::Inline | Kind::Int => key_end,
+            _ => key_end.next_multiple_of(WORD),
+        }
     }
 
     fn size(self) -> usize {
@@ -125,14 +205,14 @@ impl EntryPtr {
     pub(super) fn new(key: &[u8], value: NewValue<'_>, deadline: Option<Millis>, epoch: bool) -> Self {
         let value = match value {
             NewValue::Bytes { bytes, .. } if bytes.len() > INLINE_MAX => {
-                NewValue::Boxed(Value::String(std::sync::Arc::new(bytes.to_vec())))
+                NewValue::Owned(Value::String(Arc::new(bytes.to_vec())))
             }
             other => other,
         };
         let (kind, value_len, raw) = match &value {
             NewValue::Bytes { bytes, raw } => (Kind::Inline, bytes.len(), *raw),
             NewValue::Int(_) => (Kind::Int, WORD, false),
-            NewValue::Boxed(_) => (Kind::Boxed, WORD, true),
+            NewValue::Owned(value) => (Kind::of(value), WORD, true),
         };
         let mut tag = kind as u8;
         for (flag, on) in
@@ -165,9 +245,7 @@ impl EntryPtr {
             match value {
                 NewValue::Bytes { bytes, .. } => this.write(value_at, bytes.as_ptr(), bytes.len()),
                 NewValue::Int(n) => this.write(value_at, n.to_ne_bytes().as_ptr(), WORD),
-                NewValue::Boxed(value) => {
-                    at.as_ptr().add(value_at).cast::<*mut Value>().write_unaligned(Box::into_raw(Box::new(value)));
-                }
+                NewValue::Owned(value) => put_owned(at.as_ptr().add(value_at), value),
             }
         }
         this
@@ -210,15 +288,48 @@ impl EntryPtr {
     ///
     /// # Safety
     /// As for [`free`](Self::free).
-    pub(super) unsafe fn take_value(self) -> Option<Box<Value>> {
-        // SAFETY: the entry is alive; a box in it was made by `Box::into_raw` and is given up here; the layout is the
-        // one it was allocated with, as nothing changes the shape of an entry.
+    pub(super) unsafe fn take_value(self) -> Option<Value> {
+        // SAFETY: the entry is alive; a value in it moves out, and what it lay in is given up; the layout is the one it
+        // was allocated with, as nothing changes the shape of an entry.
         unsafe {
-            let entry = self.get();
-            let value = (entry.kind() == Kind::Boxed).then(|| Box::from_raw(entry.boxed()));
-            dealloc(self.0.as_ptr(), entry.shape().layout());
+            let shape = self.get().shape();
+            let value = take_owned(self.0.as_ptr().add(shape.value_at()), Kind::from_tag(shape.tag));
+            dealloc(self.0.as_ptr(), shape.layout());
             value
         }
+    }
+}
+
+/// # Safety
+/// `at` is aligned, writable for a word, and nothing is dropped that lies there.
+unsafe fn put_owned(at: *mut u8, value: Value) {
+    // SAFETY: by the caller's word.
+    unsafe {
+        match value {
+            Value::String(string) => at.cast::<Arc<Vec<u8>>>().write(string),
+            Value::List(list) => at.cast::<List>().write(list),
+            Value::Set(set) => at.cast::<Set>().write(set),
+            Value::Hash(hash) => at.cast::<Hash>().write(hash),
+            Value::SortedSet(set) => at.cast::<SortedSet>().write(set),
+            Value::Stream(stream) => at.cast::<Stream>().write(stream),
+        }
+    }
+}
+
+/// # Safety
+/// What `kind` says lies at `at`, and is not used there afterwards.
+unsafe fn take_owned(at: *mut u8, kind: Kind) -> Option<Value> {
+    // SAFETY: by the caller's word.
+    unsafe {
+        Some(match kind {
+            Kind::Inline | Kind::Int => return None,
+            Kind::Shared => Value::String(at.cast::<Arc<Vec<u8>>>().read()),
+            Kind::List => Value::List(at.cast::<List>().read()),
+            Kind::Set => Value::Set(at.cast::<Set>().read()),
+            Kind::Hash => Value::Hash(at.cast::<Hash>().read()),
+            Kind::SortedSet => Value::SortedSet(at.cast::<SortedSet>().read()),
+            Kind::Stream => Value::Stream(at.cast::<Stream>().read()),
+        })
     }
 }
 
@@ -289,11 +400,7 @@ impl<'a> Entry<'a> {
 
     #[inline]
     fn kind(self) -> Kind {
-        match self.tag() & KIND {
-            0 => Kind::Inline,
-            1 => Kind::Int,
-            _ => Kind::Boxed,
-        }
+        Kind::from_tag(self.tag())
     }
 
     /// # Safety
@@ -345,24 +452,20 @@ impl<'a> Entry<'a> {
     #[inline]
     pub fn value(self) -> ValueRef<'a> {
         let shape = self.shape();
-        // SAFETY: the value lies where the shape says, in the form that the kind says.
+        // SAFETY: the value lies where the shape says, in the form that the kind says, aligned if it is a word.
         unsafe {
-            match self.kind() {
-                Kind::Inline => {
-                    let at = self.at.0.as_ptr().add(shape.value_at());
-                    ValueRef::Inline(std::slice::from_raw_parts(at, shape.value_len))
-                }
-                Kind::Int => ValueRef::Int(self.word(shape.value_at()) as i64),
-                Kind::Boxed => ValueRef::Boxed(&*self.boxed()),
+            let at = self.at.0.as_ptr().add(shape.value_at());
+            match Kind::from_tag(shape.tag) {
+                Kind::Inline => ValueRef::Inline(std::slice::from_raw_parts(at, shape.value_len)),
+                Kind::Int => ValueRef::Int(at.cast::<i64>().read_unaligned()),
+                Kind::Shared => ValueRef::Shared(&*at.cast()),
+                Kind::List => ValueRef::List(&*at.cast()),
+                Kind::Set => ValueRef::Set(&*at.cast()),
+                Kind::Hash => ValueRef::Hash(&*at.cast()),
+                Kind::SortedSet => ValueRef::SortedSet(&*at.cast()),
+                Kind::Stream => ValueRef::Stream(&*at.cast()),
             }
         }
-    }
-
-    /// # Safety
-    /// The kind is `Boxed`.
-    unsafe fn boxed(self) -> *mut Value {
-        // SAFETY: the field is there by the caller's word.
-        unsafe { self.at.0.as_ptr().add(self.shape().value_at()).cast::<*mut Value>().read_unaligned() }
     }
 
     /// Whether the string came from a change in place.
@@ -391,11 +494,7 @@ impl<'a> Entry<'a> {
 
     /// Bytes of all allocations of the entry, rounded to size classes. O(1).
     pub fn bytes(self) -> usize {
-        let own = size_class(self.shape().layout().size());
-        match self.value() {
-            ValueRef::Boxed(value) => own + value.bytes(),
-            _ => own,
-        }
+        size_class(self.shape().layout().size()) + self.value().bytes()
     }
 }
 
@@ -406,13 +505,19 @@ pub struct EntryMut<'a> {
 }
 
 /// A value that may be changed in place.
+#[allow(missing_docs, reason = "they say what they are")]
 pub enum ValueMut<'a> {
     /// A short string; its length stays.
     Inline(&'a mut [u8]),
     /// An integer.
     Int(IntMut<'a>),
-    /// Everything else.
-    Boxed(&'a mut Value),
+    /// A long string.
+    Shared(&'a mut Arc<Vec<u8>>),
+    List(&'a mut List),
+    Set(&'a mut Set),
+    Hash(&'a mut Hash),
+    SortedSet(&'a mut SortedSet),
+    Stream(&'a mut Stream),
 }
 
 /// An integer in an entry, which need not be aligned.
@@ -444,6 +549,19 @@ impl<'a> EntryMut<'a> {
 
     /// The value for changing.
     pub fn value(&mut self) -> ValueMut<'_> {
+        // SAFETY: borrowed from `self`.
+        unsafe { self.value_for() }
+    }
+
+    /// The value for changing, for as long as the entry is ours.
+    pub(super) fn into_value(self) -> ValueMut<'a> {
+        // SAFETY: `self` is given up.
+        unsafe { self.value_for() }
+    }
+
+    /// # Safety
+    /// Nothing else uses the entry's value for `'v`, which is no longer than `'a`.
+    unsafe fn value_for<'v>(&self) -> ValueMut<'v> {
         let (shape, kind) = (self.read().shape(), self.read().kind());
         // SAFETY: the value lies where the shape says, in the form that the kind says, and is ours alone.
         unsafe {
@@ -451,7 +569,12 @@ impl<'a> EntryMut<'a> {
             match kind {
                 Kind::Inline => ValueMut::Inline(std::slice::from_raw_parts_mut(at, shape.value_len)),
                 Kind::Int => ValueMut::Int(IntMut { at: at.cast(), life: PhantomData }),
-                Kind::Boxed => ValueMut::Boxed(&mut *self.read().boxed()),
+                Kind::Shared => ValueMut::Shared(&mut *at.cast()),
+                Kind::List => ValueMut::List(&mut *at.cast()),
+                Kind::Set => ValueMut::Set(&mut *at.cast()),
+                Kind::Hash => ValueMut::Hash(&mut *at.cast()),
+                Kind::SortedSet => ValueMut::SortedSet(&mut *at.cast()),
+                Kind::Stream => ValueMut::Stream(&mut *at.cast()),
             }
         }
     }
@@ -465,7 +588,7 @@ impl<'a> EntryMut<'a> {
             && match value {
                 NewValue::Bytes { bytes, .. } => kind == Kind::Inline && bytes.len() == shape.value_len,
                 NewValue::Int(_) => kind == Kind::Int,
-                NewValue::Boxed(_) => false,
+                NewValue::Owned(_) => false,
             };
         if !fits {
             return false;
@@ -511,12 +634,12 @@ impl<'a> EntryMut<'a> {
     }
 }
 
-/// Makes the same entry with another deadline, and frees the old one; the boxed value moves over.
+/// Makes the same entry with another deadline, and frees the old one; a value with its own allocation moves over.
 ///
 /// # Safety
 /// The entry is alive, the caller alone uses it, and not afterwards.
 pub(super) unsafe fn with_deadline(old: EntryPtr, deadline: Option<Millis>, epoch: bool) -> EntryPtr {
-    // SAFETY: by the caller's word; the box moves from the old entry into the new one.
+    // SAFETY: by the caller's word; the value moves from the old entry into the new one.
     unsafe {
         let entry = old.get();
         let raw = entry.is_raw();
@@ -524,10 +647,10 @@ pub(super) unsafe fn with_deadline(old: EntryPtr, deadline: Option<Millis>, epoc
         let new = match entry.value() {
             ValueRef::Inline(bytes) => EntryPtr::new(key, NewValue::Bytes { bytes, raw }, deadline, epoch),
             ValueRef::Int(n) => EntryPtr::new(key, NewValue::Int(n), deadline, epoch),
-            ValueRef::Boxed(_) => {
+            _ => {
                 let key = key.to_vec();
-                let value = old.take_value().map_or(Value::String(Default::default()), |b| *b);
-                let new = EntryPtr::new(&key, NewValue::Boxed(value), deadline, epoch);
+                let value = old.take_value().unwrap_or_else(|| Value::String(Arc::default()));
+                let new = EntryPtr::new(&key, NewValue::Owned(value), deadline, epoch);
                 new.get().set_clock(clock);
                 return new;
             }

@@ -14,6 +14,7 @@ mod stripe;
 mod taken;
 #[cfg(test)]
 mod tests;
+mod typed;
 mod view;
 mod walk;
 
@@ -23,6 +24,7 @@ pub(crate) use evict::random;
 pub use settings::{Policy, Settings};
 pub use stripe::{KeyTable, Stripe, TableId};
 pub use taken::Taken;
+pub use typed::{Collection, Edit};
 pub use view::{Access, View};
 pub use walk::Walk;
 

@@ -31,9 +31,9 @@ struct Counts {
 
 impl Reclaimer {
     /// Drops a value, here if it is small.
-    pub(super) fn value(&self, value: Box<Value>) {
+    pub(super) fn value(&self, value: Value) {
         if value.bytes() >= BIG {
-            self.send(value);
+            self.send(Box::new(value));
         }
     }
 

@@ -1,6 +1,6 @@
 //! The directives that operations look at, as atomics: read on every command, written by `CONFIG SET`.
 
-use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// What to do when memory is used up: `maxmemory-policy`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -73,6 +73,30 @@ pub struct Settings {
     pub active_expire: AtomicBool,
     /// `active-expire-effort`, 1 to 10.
     pub active_expire_effort: AtomicU32,
+    /// `list-max-listpack-size`: elements of a node, or one of five sizes in bytes if negative.
+    pub list_max_listpack_size: AtomicI64,
+    /// `list-compress-depth`.
+    pub list_compress_depth: AtomicU64,
+    /// `hash-max-listpack-entries`.
+    pub hash_max_listpack_entries: AtomicU64,
+    /// `hash-max-listpack-value` in bytes.
+    pub hash_max_listpack_value: AtomicU64,
+    /// `set-max-intset-entries`.
+    pub set_max_intset_entries: AtomicU64,
+    /// `set-max-listpack-entries`.
+    pub set_max_listpack_entries: AtomicU64,
+    /// `set-max-listpack-value` in bytes.
+    pub set_max_listpack_value: AtomicU64,
+    /// `zset-max-listpack-entries`.
+    pub zset_max_listpack_entries: AtomicU64,
+    /// `zset-max-listpack-value` in bytes.
+    pub zset_max_listpack_value: AtomicU64,
+    /// `hll-sparse-max-bytes`.
+    pub hll_sparse_max_bytes: AtomicU64,
+    /// `stream-node-max-bytes`.
+    pub stream_node_max_bytes: AtomicU64,
+    /// `stream-node-max-entries`.
+    pub stream_node_max_entries: AtomicU64,
     policy: AtomicU8,
 }
 
@@ -88,6 +112,18 @@ impl Default for Settings {
             hz: AtomicU32::new(10),
             active_expire: AtomicBool::new(true),
             active_expire_effort: AtomicU32::new(1),
+            list_max_listpack_size: AtomicI64::new(-2),
+            list_compress_depth: AtomicU64::new(0),
+            hash_max_listpack_entries: AtomicU64::new(512),
+            hash_max_listpack_value: AtomicU64::new(64),
+            set_max_intset_entries: AtomicU64::new(512),
+            set_max_listpack_entries: AtomicU64::new(128),
+            set_max_listpack_value: AtomicU64::new(64),
+            zset_max_listpack_entries: AtomicU64::new(128),
+            zset_max_listpack_value: AtomicU64::new(64),
+            hll_sparse_max_bytes: AtomicU64::new(3000),
+            stream_node_max_bytes: AtomicU64::new(4096),
+            stream_node_max_entries: AtomicU64::new(100),
             policy: AtomicU8::new(Policy::NoEviction as u8),
         }
     }

@@ -189,7 +189,7 @@ impl KeyTable {
         value: NewValue<'_>,
         deadline: Option<Millis>,
         making: Making<'_>,
-    ) -> Option<Box<Value>> {
+    ) -> Option<Value> {
         let Some((slot, old)) = self.find_slot(key) else {
             let new = EntryPtr::new(key.bytes, value, deadline, making.epoch);
             self.entry(new).set_clock(making.first_clock());
@@ -216,7 +216,7 @@ impl KeyTable {
     }
 
     /// The end of an entry that is no longer in the table. A snapshot that has not written it yet will take it here.
-    fn retire(&mut self, old: EntryPtr) -> Option<Box<Value>> {
+    fn retire(&mut self, old: EntryPtr) -> Option<Value> {
         let entry = self.entry(old);
         let (bytes, deadline) = (entry.bytes(), entry.deadline());
         self.bytes -= bytes;
@@ -226,7 +226,7 @@ impl KeyTable {
     }
 
     /// Removes a key. `None` if it was not there, else what is left of its value.
-    pub(super) fn remove(&mut self, key: &Key<'_>, hasher: &KeyHasher) -> Option<Option<Box<Value>>> {
+    pub(super) fn remove(&mut self, key: &Key<'_>, hasher: &KeyHasher) -> Option<Option<Value>> {
         let (slot, old) = self.find_slot(key)?;
         self.table.remove(slot, hasher);
         Some(self.retire(old))
@@ -262,6 +262,21 @@ impl KeyTable {
         let after = entry.read().bytes();
         self.bytes = self.bytes - before + after;
         Some(result)
+    }
+
+    /// Begins to change the collection of a key in place: the entry, with the bytes that it takes now. A snapshot that
+    /// has not written the entry yet will keep a copy here.
+    pub(super) fn begin_edit(&mut self, key: &Key<'_>, epoch: bool) -> Option<(EntryMut<'_>, usize)> {
+        let (_, p) = self.find_slot(key)?;
+        let mut entry = self.entry_mut(p);
+        entry.set_epoch(epoch);
+        let bytes = entry.read().bytes();
+        Some((entry, bytes))
+    }
+
+    /// Ends such a change: the value took `before` bytes and takes `after` now.
+    pub(super) fn end_edit(&mut self, before: usize, after: usize) {
+        self.bytes = self.bytes - before + after;
     }
 
     /// Gives a key a deadline, or takes it away. False if the key is not there.

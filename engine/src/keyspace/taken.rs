@@ -20,7 +20,7 @@ enum Content {
         raw: bool,
     },
     Int(i64),
-    Boxed(Box<Value>),
+    Owned(Value),
 }
 
 impl Taken {
@@ -29,14 +29,14 @@ impl Taken {
         let content = match entry.value() {
             ValueRef::Inline(bytes) => Content::Bytes { bytes: bytes.to_vec(), raw: entry.is_raw() },
             ValueRef::Int(n) => Content::Int(n),
-            ValueRef::Boxed(_) => return None,
+            _ => return None,
         };
         Some(Self { content, deadline: entry.deadline(), clock: entry.clock() })
     }
 
     /// A value with an allocation of its own.
-    pub(super) fn moved(value: Box<Value>, deadline: Option<Millis>, clock: u32) -> Self {
-        Self { content: Content::Boxed(value), deadline, clock }
+    pub(super) fn moved(value: Value, deadline: Option<Millis>, clock: u32) -> Self {
+        Self { content: Content::Owned(value), deadline, clock }
     }
 
     /// When it expires, if ever.
@@ -53,7 +53,7 @@ impl Taken {
         match self.content {
             Content::Bytes { bytes, raw } => put(NewValue::Bytes { bytes: &bytes, raw }),
             Content::Int(n) => put(NewValue::Int(n)),
-            Content::Boxed(value) => put(NewValue::Boxed(*value)),
+            Content::Owned(value) => put(NewValue::Owned(value)),
         }
     }
 }

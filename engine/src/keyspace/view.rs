@@ -340,9 +340,23 @@ impl<'k> View<'k> {
         self.record(key, event, || Effect::new("DEL").arg(key.bytes));
     }
 
-    fn making(&self, hash: u64) -> Making<'k> {
+    pub(super) fn making(&self, hash: u64) -> Making<'k> {
         let epoch = self.stripe(hash).epoch;
         Making { space: self.space, epoch, clock: None, now: self.now, touches: self.touches }
+    }
+
+    /// The table of the chosen database in the stripe of `hash`, and the mark that something has changed.
+    pub(super) fn table_and_changed(&mut self, hash: u64) -> (&mut KeyTable, &mut bool) {
+        let (db, stripe) = (self.db, self.space.stripe_of(hash));
+        match self.held.guard_mut(stripe) {
+            Some(Guard::Write(stripe)) => (stripe.table_or_new(db), &mut self.changed),
+            _ => undeclared(),
+        }
+    }
+
+    /// Whether reads count as an access.
+    pub(super) fn touches(&self) -> bool {
+        self.touches
     }
 
     /// Sets a key to a value, with a deadline or without. The caller records the effect.

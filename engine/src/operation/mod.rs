@@ -5,4 +5,12 @@
 
 pub mod bitmap;
 pub mod generic;
+pub mod geo;
+pub mod hash;
+pub mod hyperloglog;
+pub mod list;
+pub mod set;
+pub mod sort;
+pub mod sorted_set;
+pub mod stream;
 pub mod string;

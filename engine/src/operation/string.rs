@@ -137,7 +137,8 @@ impl<'a> Entry<'a> {
         match self.value() {
             ValueRef::Inline(bytes) => Ok(StringRef::Bytes(bytes)),
             ValueRef::Int(n) => Ok(StringRef::Int(n)),
-            ValueRef::Boxed(Value::String(s)) => Ok(StringRef::Shared(s)),
+            ValueRef::Shared(s) => Ok(StringRef::Shared(s)),
+            _ => Err(Error::WRONG_TYPE),
         }
     }
 }
@@ -157,7 +158,7 @@ pub fn encoding(entry: Entry<'_>) -> &'static str {
     match entry.value() {
         ValueRef::Int(_) => "int",
         ValueRef::Inline(bytes) if bytes.len() <= EMBSTR_MAX && !entry.is_raw() => "embstr",
-        ValueRef::Inline(_) | ValueRef::Boxed(_) => "raw",
+        _ => "raw",
     }
 }
 
@@ -228,7 +229,7 @@ fn check_len(view: &View<'_>, len: Option<u64>) -> Result<()> {
 /// Puts a string that a change made, without copying it if it is a big one.
 pub(super) fn put_raw(view: &mut View<'_>, key: &Key<'_>, bytes: Vec<u8>, deadline: Option<Millis>) {
     let value = if bytes.len() > INLINE_MAX {
-        NewValue::Boxed(Value::String(Arc::new(bytes)))
+        NewValue::Owned(Value::String(Arc::new(bytes)))
     } else {
         NewValue::Bytes { bytes: &bytes, raw: true }
     };
@@ -258,9 +259,9 @@ pub(super) fn change_bytes(view: &mut View<'_>, key: &Key<'_>, len: usize, chang
             });
             return;
         }
-        Some((ValueRef::Boxed(_), _)) => {
+        Some((ValueRef::Shared(_), _)) => {
             view.update(key, |entry| {
-                if let ValueMut::Boxed(Value::String(shared)) = entry.value() {
+                if let ValueMut::Shared(shared) = entry.value() {
                     let bytes = own(shared, len);
                     if bytes.len() < len {
                         bytes.resize(len, 0);
@@ -272,7 +273,7 @@ pub(super) fn change_bytes(view: &mut View<'_>, key: &Key<'_>, len: usize, chang
         }
         Some((ValueRef::Inline(old), deadline)) => (grown(old, len), deadline),
         Some((ValueRef::Int(n), deadline)) => (grown(itoa::Buffer::new().format(n).as_bytes(), len), deadline),
-        None => (vec![0; len], None),
+        _ => (vec![0; len], None),
     };
     change(&mut bytes);
     put_raw(view, key, bytes, deadline);

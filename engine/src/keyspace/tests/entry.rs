@@ -19,7 +19,7 @@ impl Content {
         let value = match self {
             Self::Bytes(bytes, raw) => NewValue::Bytes { bytes, raw: *raw },
             Self::Int(n) => NewValue::Int(*n),
-            Self::Boxed(bytes) => NewValue::Boxed(Value::String(bytes.clone().into())),
+            Self::Boxed(bytes) => NewValue::Owned(Value::String(bytes.clone().into())),
         };
         view.put(&key, value, deadline);
         view.record_effect(|| unreachable!());
@@ -41,7 +41,8 @@ fn shown(space: &Keyspace, key: &[u8]) -> Option<(Content, Option<u64>, u32)> {
         let content = match entry.value() {
             ValueRef::Inline(bytes) => Content::Bytes(bytes.to_vec(), entry.is_raw()),
             ValueRef::Int(n) => Content::Int(n),
-            ValueRef::Boxed(Value::String(s)) => Content::Boxed(s.to_vec()),
+            ValueRef::Shared(s) => Content::Boxed(s.to_vec()),
+            other => panic!("{other:?}"),
         };
         Some((content, entry.deadline(), entry.clock()))
     })
@@ -119,9 +120,8 @@ fn entry_changes_in_place_and_moves_with_all_it_has() {
                     match entry.value() {
                         ValueMut::Inline(bytes) => bytes.reverse(),
                         ValueMut::Int(mut n) => n.set(n.get().wrapping_add(5)),
-                        ValueMut::Boxed(Value::String(s)) => {
-                            std::sync::Arc::make_mut(s).extend_from_slice(&[1; 30_000]);
-                        }
+                        ValueMut::Shared(s) => std::sync::Arc::make_mut(s).extend_from_slice(&[1; 30_000]),
+                        _ => panic!("no string"),
                     }
                     entry.set_raw();
                 });

@@ -9,7 +9,6 @@ use super::super::entry::{NewValue, ValueMut, ValueRef};
 use super::{Access, START, check_accounts, keyspace};
 use crate::clock::ManualClock;
 use crate::keyspace::{Effect, Keyspace, View};
-use crate::value::Value;
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -182,11 +181,12 @@ impl Model {
             let change = |entry: &mut crate::keyspace::EntryMut<'_>| match entry.value() {
                 ValueMut::Inline(bytes) => bytes.fill(b'!'),
                 ValueMut::Int(mut n) => n.set(n.get() + 1),
-                ValueMut::Boxed(Value::String(s)) => std::sync::Arc::make_mut(s).extend_from_slice(&[b'+'; 5_000]),
+                ValueMut::Shared(s) => std::sync::Arc::make_mut(s).extend_from_slice(&[b'+'; 5_000]),
+                _ => panic!("no string"),
             };
             match view.peek(&key).map(|e| e.value()) {
                 Some(ValueRef::Int(_)) => is_int = true,
-                Some(ValueRef::Boxed(_)) => boxed = true,
+                Some(ValueRef::Shared(_)) => boxed = true,
                 _ => {}
             }
             view.update(&key, change).is_some()

@@ -7,7 +7,7 @@ mod scan;
 
 pub use database::{db_size, flush, swap};
 pub use expire::{Deadline, ExpireCondition, deadline, expire_at, persist};
-pub use object::{KeyType, encoding, frequency, idle_secs, key_type, refcount};
+pub use object::{KeyType, encoding, encoding_of, frequency, idle_secs, key_type, refcount};
 pub use scan::{ScanOptions, keys, random_key, scan};
 
 use crate::error::{Error, Result};
@@ -110,7 +110,7 @@ fn occupied(view: &mut View<'_>, key: &Key<'_>, db: u32) -> Result<bool> {
 }
 
 /// COPY to a key of a database, with the deadline. False if there is nothing to copy, or something is there and not to
-/// be replaced. O(1) for strings: a long one is shared until one of the two changes.
+/// be replaced. O(1) for strings, a long one being shared until one of the two changes; O(N) for collections.
 ///
 /// # Errors
 /// [`Error::DB_INDEX`], and an error of its own if both are the same key.
@@ -126,7 +126,7 @@ pub fn copy(view: &mut View<'_>, from: &Key<'_>, to: &Key<'_>, db: u32, replace:
     let (bytes, value) = match entry.value() {
         ValueRef::Inline(bytes) => (bytes.to_vec(), None),
         ValueRef::Int(n) => (Vec::new(), Some(NewValue::Int(n))),
-        ValueRef::Boxed(value) => (Vec::new(), Some(NewValue::Boxed(value.clone()))),
+        owned => (Vec::new(), owned.to_owned().map(NewValue::Owned)),
     };
     if occupied(view, to, db)? && !replace {
         return Ok(false);

@@ -4,7 +4,6 @@ use crate::error::{Error, Result};
 use crate::keyspace::{Entry, Key, ValueRef, View};
 use crate::operation::string;
 use crate::sync::atomic::Ordering::Relaxed;
-use crate::value::Value;
 
 /// The type of a key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -42,7 +41,12 @@ impl KeyType {
     /// The type of an entry.
     pub fn of(entry: Entry<'_>) -> Self {
         match entry.value() {
-            ValueRef::Inline(_) | ValueRef::Int(_) | ValueRef::Boxed(Value::String(_)) => Self::String,
+            ValueRef::Inline(_) | ValueRef::Int(_) | ValueRef::Shared(_) => Self::String,
+            ValueRef::List(_) => Self::List,
+            ValueRef::Set(_) => Self::Set,
+            ValueRef::Hash(_) => Self::Hash,
+            ValueRef::SortedSet(_) => Self::SortedSet,
+            ValueRef::Stream(_) => Self::Stream,
         }
     }
 }
@@ -54,7 +58,19 @@ pub fn key_type(view: &View<'_>, key: &Key<'_>) -> Option<KeyType> {
 
 /// OBJECT ENCODING: how the value is kept, in Redis's words. O(1).
 pub fn encoding(view: &View<'_>, key: &Key<'_>) -> Option<&'static str> {
-    view.look(key).map(string::encoding)
+    view.look(key).map(encoding_of)
+}
+
+/// How the value of an entry is kept, in Redis's words. O(1).
+pub fn encoding_of(entry: Entry<'_>) -> &'static str {
+    match entry.value() {
+        ValueRef::Inline(_) | ValueRef::Int(_) | ValueRef::Shared(_) => string::encoding(entry),
+        ValueRef::List(list) => list.encoding(),
+        ValueRef::Set(set) => set.encoding(),
+        ValueRef::Hash(hash) => hash.encoding(),
+        ValueRef::SortedSet(set) => set.encoding(),
+        ValueRef::Stream(stream) => stream.encoding(),
+    }
 }
 
 /// OBJECT REFCOUNT. Always one, except for the small integers that Redis keeps once for all keys: clients and test

@@ -3,7 +3,6 @@
 use super::{change_bytes, check_len, encode, own, put_raw};
 use crate::error::{Error, Result};
 use crate::keyspace::{Effect, Entry, Event, Key, ValueMut, ValueRef, View};
-use crate::value::Value;
 
 /// APPEND: adds bytes at the end and returns the new length. O(1) amortised over the bytes that are added, once the
 /// string is a long one.
@@ -16,13 +15,13 @@ pub fn append(view: &mut View<'_>, key: &Key<'_>, bytes: &[u8]) -> Result<usize>
     let old_len = old.map_or(0, |s| s.len());
     let len = old_len.checked_add(bytes.len()).ok_or(Error::TOO_LONG)?;
     let deadline = entry.and_then(Entry::deadline);
-    let is_boxed = entry.is_some_and(|e| matches!(e.value(), ValueRef::Boxed(_)));
+    let is_shared = entry.is_some_and(|e| matches!(e.value(), ValueRef::Shared(_)));
     match old {
         None => view.put(key, encode(bytes), None),
-        Some(_) if is_boxed => {
+        Some(_) if is_shared => {
             check_len(view, Some(len as u64))?;
             view.update(key, |entry| {
-                if let ValueMut::Boxed(Value::String(shared)) = entry.value() {
+                if let ValueMut::Shared(shared) = entry.value() {
                     own(shared, len).extend_from_slice(bytes);
                 }
             });

@@ -1,0 +1,1 @@
+//! HyperLogLogs, with types.

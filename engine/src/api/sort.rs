@@ -1,0 +1,1 @@
+//! SORT, with types.

@@ -1,0 +1,5 @@
+//! Hashes.
+
+use super::Spec;
+
+pub(super) const COMMANDS: &[Spec] = &[];

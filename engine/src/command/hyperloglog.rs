@@ -1,0 +1,5 @@
+//! HyperLogLogs.
+
+use super::Spec;
+
+pub(super) const COMMANDS: &[Spec] = &[];

@@ -1,0 +1,5 @@
+//! SORT.
+
+use super::Spec;
+
+pub(super) const COMMANDS: &[Spec] = &[];

@@ -1,0 +1,5 @@
+//! Streams.
+
+use super::Spec;
+
+pub(super) const COMMANDS: &[Spec] = &[];

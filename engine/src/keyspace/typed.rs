@@ -1,0 +1,193 @@
+//! Collections by their type: reading one, and changing one in place.
+//!
+//! An [`Edit`] is a collection of the view that is open for changes. When it ends, the bytes are counted, a new
+//! collection that was filled gets its key, and a key whose collection has been emptied goes.
+#![allow(unsafe_code)]
+
+use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
+
+use super::stripe::{KeyTable, Making};
+use super::{Key, Keyspace, NewValue, ValueMut, ValueRef, View};
+use crate::error::{Error, Result};
+use crate::value::{Hash, List, Set, SortedSet, Stream, Value};
+
+/// A data type whose values are changed in place.
+pub trait Collection: Default + Into<Value> {
+    /// The value as one of this type, if it is.
+    fn of(value: ValueRef<'_>) -> Option<&Self>;
+    /// The value as one of this type, if it is, to be changed.
+    fn of_mut(value: ValueMut<'_>) -> Option<&mut Self>;
+    /// Bytes of all allocations, rounded to size classes. O(1).
+    fn bytes(&self) -> usize;
+    /// Whether its key does not stay: a collection without elements, except for streams.
+    fn is_void(&self) -> bool;
+}
+
+macro_rules! collections {
+    ($($type:ident: $is_void:expr;)*) => { $(
+        impl From<$type> for Value {
+            fn from(value: $type) -> Self {
+                Self::$type(value)
+            }
+        }
+
+        impl Collection for $type {
+            fn of(value: ValueRef<'_>) -> Option<&Self> {
+                if let ValueRef::$type(this) = value { Some(this) } else { None }
+            }
+
+            fn of_mut(value: ValueMut<'_>) -> Option<&mut Self> {
+                if let ValueMut::$type(this) = value { Some(this) } else { None }
+            }
+
+            fn bytes(&self) -> usize {
+                self.bytes()
+            }
+
+            fn is_void(&self) -> bool {
+                let is_void: fn(&Self) -> bool = $is_void;
+                is_void(self)
+            }
+        }
+    )* };
+}
+
+collections! {
+    List: Self::is_empty;
+    Set: Self::is_empty;
+    Hash: Self::is_empty;
+    SortedSet: Self::is_empty;
+    Stream: |_| false;
+}
+
+/// A collection that is open for changes. See [`View::edit`].
+pub struct Edit<'v, T: Collection> {
+    table: &'v mut KeyTable,
+    space: &'v Keyspace,
+    view_changed: &'v mut bool,
+    key: Key<'v>,
+    making: Making<'v>,
+    state: State<T>,
+    changed: bool,
+}
+
+enum State<T> {
+    /// In an entry of the table, with the bytes that it took before.
+    InPlace(NonNull<T>, usize),
+    /// Not in the keyspace yet.
+    New(T),
+}
+
+impl<T: Collection> Edit<'_, T> {
+    /// Says that the value is not what it was. The caller records the effect.
+    pub fn mark_changed(&mut self) {
+        self.changed = true;
+    }
+
+    /// Whether the key was not there.
+    pub fn is_new(&self) -> bool {
+        matches!(self.state, State::New(_))
+    }
+}
+
+impl<T: Collection> Deref for Edit<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        match &self.state {
+            // SAFETY: the value lies in an entry of the table, which is borrowed for as long as `self` is there and
+            // changes through nobody else.
+            State::InPlace(value, _) => unsafe { value.as_ref() },
+            State::New(value) => value,
+        }
+    }
+}
+
+impl<T: Collection> DerefMut for Edit<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        match &mut self.state {
+            // SAFETY: as above.
+            State::InPlace(value, _) => unsafe { value.as_mut() },
+            State::New(value) => value,
+        }
+    }
+}
+
+impl<T: Collection> Drop for Edit<'_, T> {
+    fn drop(&mut self) {
+        *self.view_changed |= self.changed;
+        let (bytes, is_void) = (self.bytes(), self.is_void());
+        match &mut self.state {
+            State::InPlace(_, before) => {
+                self.table.end_edit(*before, bytes);
+                if is_void && let Some(Some(garbage)) = self.table.remove(&self.key, self.space.hasher()) {
+                    self.space.reclaimer.value(garbage);
+                }
+            }
+            State::New(value) if self.changed && !is_void => {
+                let value = NewValue::Owned(std::mem::take(value).into());
+                self.table.put(&self.key, value, None, self.making);
+            }
+            State::New(_) => {}
+        }
+    }
+}
+
+impl View<'_> {
+    /// Reads a collection: counts a hit or a miss, and an access. An expired key is not seen.
+    ///
+    /// # Errors
+    /// [`Error::WRONG_TYPE`].
+    #[inline]
+    pub fn read<T: Collection>(&self, key: &Key<'_>) -> Result<Option<&T>> {
+        self.get(key).map(|entry| T::of(entry.value()).ok_or(Error::WRONG_TYPE)).transpose()
+    }
+
+    /// As [`read`](Self::read), without counting anything.
+    ///
+    /// # Errors
+    /// [`Error::WRONG_TYPE`].
+    pub fn peek_as<T: Collection>(&self, key: &Key<'_>) -> Result<Option<&T>> {
+        self.peek(key).map(|entry| T::of(entry.value()).ok_or(Error::WRONG_TYPE)).transpose()
+    }
+
+    /// Opens a collection for changes: an expired key is deleted first. `None` if the key is not there. The caller
+    /// says with [`Edit::mark_changed`] whether it has changed the value, and records the effect when the edit has
+    /// ended.
+    ///
+    /// # Errors
+    /// [`Error::WRONG_TYPE`].
+    pub fn edit<'v, T: Collection>(&'v mut self, key: &Key<'v>) -> Result<Option<Edit<'v, T>>> {
+        let edit = self.open::<T>(key)?;
+        Ok((!edit.is_new()).then_some(edit))
+    }
+
+    /// As [`edit`](Self::edit); where there is no key, a new collection that gets its key if it is changed.
+    ///
+    /// # Errors
+    /// [`Error::WRONG_TYPE`].
+    pub fn edit_or_create<'v, T: Collection>(&'v mut self, key: &Key<'v>) -> Result<Edit<'v, T>> {
+        self.open(key)
+    }
+
+    fn open<'v, T: Collection>(&'v mut self, key: &Key<'v>) -> Result<Edit<'v, T>> {
+        self.drop_expired(key);
+        let (making, touches) = (self.making(key.hash), self.touches());
+        let (space, now) = (self.space(), self.now());
+        let (table, view_changed) = self.table_and_changed(key.hash);
+        let state = match table.begin_edit(key, making.epoch) {
+            None => State::New(T::default()),
+            Some((entry, before)) => {
+                if touches {
+                    entry.read().set_clock(space.access_clock(now, Some(entry.read().clock())));
+                }
+                let value = T::of_mut(entry.into_value()).ok_or(Error::WRONG_TYPE)?;
+                State::InPlace(NonNull::from(value), before)
+            }
+        };
+        Ok(Edit { table, space, view_changed, key: *key, making, state, changed: false })
+    }
+}

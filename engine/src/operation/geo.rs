@@ -1,0 +1,1 @@
+//! Places on the earth, kept in sorted sets.

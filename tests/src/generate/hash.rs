@@ -1,0 +1,7 @@
+//! Commands of the hash group.
+
+use super::{Generator, Step, argv};
+
+pub(super) fn step(g: &mut Generator) -> Step {
+    Step::one(argv!["EXISTS", g.key()])
+}
