@@ -61,9 +61,9 @@ pub mod sys;
 pub mod table;
 pub mod value;
 
-pub use api::{CopyOptions, Db, ExpireCondition, KeyType, Scan, Ttl};
+pub use api::{CopyOptions, Db, ExpireCondition, KeyType, Scan, Subscription, Ttl};
 pub use clock::{Clock, ManualClock};
-pub use command::{Core, Host, Origin, Spec, Value};
+pub use command::{Core, Host, Message, Origin, Spec, Value};
 pub use config::Directive;
 pub use engine::{Engine, Options};
 pub use error::{Error, Result};

@@ -8,6 +8,7 @@ mod hashes;
 mod hyperloglogs;
 mod keys;
 mod lists;
+mod pubsub;
 mod sets;
 mod sort;
 mod sorted_sets;
@@ -15,6 +16,7 @@ mod streams;
 mod strings;
 
 pub use keys::{CopyOptions, ExpireCondition, KeyType, Scan, Ttl};
+pub use pubsub::Subscription;
 
 use std::sync::Arc;
 

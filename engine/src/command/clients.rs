@@ -63,6 +63,12 @@ pub struct Client {
     pub(crate) names: Mutex<Names>,
     /// Set by somebody who wants it gone; its thread ends it when woken.
     pub killed: AtomicBool,
+    /// How many channels, patterns and shard channels it hears.
+    pub subscriptions: [AtomicU32; 3],
+    /// Pushes that its own thread has yet to send, in RESP.
+    pushes: Mutex<Vec<u8>>,
+    /// Whether there are some.
+    pushed: AtomicBool,
     /// Wakes the thread that owns the session.
     wake: Option<Box<dyn Fn() + Send + Sync>>,
 }
@@ -89,6 +95,42 @@ impl Client {
     #[inline]
     pub fn is_killed(&self) -> bool {
         self.killed.load(Relaxed)
+    }
+
+    /// Sends something that the client has not asked for just now: a push of RESP3, whose first byte is changed for
+    /// clients that speak RESP2. Its own thread is woken to send it.
+    pub(crate) fn push(&self, bytes: &[u8]) {
+        let mut pushes = self.pushes.lock();
+        let (start, first) = (pushes.len(), pushes.is_empty());
+        pushes.extend_from_slice(bytes);
+        if self.resp.load(Relaxed) < 3
+            && let Some(mark) = pushes.get_mut(start)
+        {
+            *mark = b'*';
+        }
+        self.pushed.store(true, Relaxed);
+        drop(pushes);
+        if first && let Some(wake) = &self.wake {
+            wake();
+        }
+    }
+
+    /// Whether pushes wait to be sent.
+    #[inline]
+    pub fn has_pushes(&self) -> bool {
+        self.pushed.load(Relaxed)
+    }
+
+    /// Takes the pushes that wait. For the client's own thread.
+    pub fn take_pushes(&self) -> Vec<u8> {
+        let mut pushes = self.pushes.lock();
+        self.pushed.store(false, Relaxed);
+        std::mem::take(&mut *pushes)
+    }
+
+    /// Whether it hears channels, which puts it into another class of clients.
+    pub fn is_subscriber(&self) -> bool {
+        self.subscriptions.iter().any(|n| n.load(Relaxed) > 0)
     }
 
     /// Whether a flag is set.
@@ -201,6 +243,9 @@ impl Clients {
             last_command: AtomicU32::new(Client::NO_COMMAND),
             names: Mutex::default(),
             killed: AtomicBool::new(false),
+            subscriptions: Default::default(),
+            pushes: Mutex::default(),
+            pushed: AtomicBool::new(false),
             wake,
         });
         self.accepted.fetch_add(1, Relaxed);

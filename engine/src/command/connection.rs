@@ -90,8 +90,15 @@ fn echo(_: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(
     Ok(())
 }
 
-fn ping(_: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+fn ping(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    let caller = &context.caller;
     match *args.from(1) {
+        [] | [_] if !caller.resp3 && caller.subscriptions.is_some() && caller.client.is_subscriber() => {
+            // In the form of a message, as that is what the caller waits for.
+            reply.array(2);
+            reply.bulk(b"pong");
+            reply.bulk(args.get(1));
+        }
         [] => reply.simple("PONG"),
         [message] => reply.bulk(message),
         _ => return Err(Error::arity("ping")),
@@ -107,6 +114,7 @@ fn quit(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Resul
 
 fn reset(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let caller = &mut *context.caller;
+    caller.hear_nothing(context.core);
     caller.select(0);
     caller.speak(false);
     caller.reply_mode = ReplyMode::On;

@@ -4,7 +4,10 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 
 use super::host::Embedded;
-use super::{Auth, Client, Clients, CommandLogs, EngineStats, Host, LatencyMonitor, Origin, Rates, Registry, Reply};
+use super::{
+    Auth, Channels, Client, Clients, CommandLogs, EngineStats, Host, LatencyMonitor, Origin, Rates, Registry, Reply,
+    Subscriptions,
+};
 use crate::background::Background;
 use crate::config::Config;
 use crate::error::Result;
@@ -26,6 +29,8 @@ pub struct Core {
     pub config: Config,
     /// The sessions.
     pub clients: Arc<Clients>,
+    /// Who hears what is published.
+    pub channels: Channels,
     /// Who may come in.
     pub auth: Auth,
     /// Commands that were slow or large.
@@ -78,6 +83,7 @@ impl Core {
             registry,
             config,
             clients,
+            channels: Channels::default(),
             auth: Auth::default(),
             logs: CommandLogs::default(),
             latency: LatencyMonitor::default(),
@@ -153,6 +159,8 @@ pub struct Caller {
     pub no_touch: bool,
     /// The connection ends when the reply is out.
     pub close: bool,
+    /// What it hears, if it has ever subscribed.
+    pub subscriptions: Option<Box<Subscriptions>>,
 }
 
 impl Caller {
@@ -166,6 +174,7 @@ impl Caller {
             reply_mode: ReplyMode::On,
             no_touch: false,
             close: false,
+            subscriptions: None,
         }
     }
 

@@ -183,9 +183,20 @@ fn authenticated(core: &Core, caller: &Caller, command: &Command) -> Result<()> 
     }
 }
 
-/// ACL: one user so far, who may do everything.
-fn permitted(_caller: &Caller, _command: &Command) -> Result<()> {
-    Ok(())
+/// ACL: one user so far, who may do everything. Whoever hears channels in RESP2 cannot be answered much.
+fn permitted(caller: &Caller, command: &Command) -> Result<()> {
+    if caller.subscriptions.is_none() || caller.resp3 || !caller.client.is_subscriber() {
+        return Ok(());
+    }
+    match command.spec.name {
+        "ping" | "subscribe" | "ssubscribe" | "psubscribe" | "unsubscribe" | "sunsubscribe" | "punsubscribe"
+        | "quit" | "reset" => Ok(()),
+        _ => Err(Error::new(format!(
+            "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this \
+             context",
+            command.full_name
+        ))),
+    }
 }
 
 /// Cluster redirects: one node so far.

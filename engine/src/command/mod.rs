@@ -5,6 +5,7 @@
 
 mod args;
 mod auth;
+mod channels;
 mod clients;
 mod context;
 pub mod dispatch;
@@ -33,6 +34,7 @@ mod latency;
 mod list;
 mod lolwut;
 mod memory;
+mod pubsub;
 mod server;
 mod set;
 mod slowlog;
@@ -43,12 +45,15 @@ mod string;
 
 pub use args::{Args, Positions, key_flags, key_positions};
 pub use auth::{Auth, DEFAULT_USER};
+pub(crate) use channels::Subscriber;
+pub use channels::{ChannelKind, Channels, Message};
 pub use clients::{Client, Clients, Names, Origin, Pause, Totals};
 pub use context::{Caller, Context, Core, ReplyMode, RunId};
 pub use flags::{Categories, Flags, KeyFlags};
 pub use host::{Host, ShutdownOptions};
 pub use latency_monitor::{LatencyMonitor, Series};
 pub use log::{CommandLog, CommandLogs, LogEntry, Measured};
+pub use pubsub::Subscriptions;
 pub use registry::{Command, Registry};
 pub use reply::{Output, Reply, Tree, Value};
 pub use spec::{Begin, ContextFn, Find, Group, KeySpec, Run, Spec, ViewFn};
@@ -69,6 +74,7 @@ pub(crate) const ENGINE: &[&[Spec]] = &[
     sort::COMMANDS,
     connection::COMMANDS,
     client::COMMANDS,
+    pubsub::COMMANDS,
     server::COMMANDS,
     info::COMMANDS,
     introspection::COMMANDS,

@@ -60,6 +60,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        self.caller.hear_nothing(&self.core);
         self.core.clients.remove(self.caller.client.id);
     }
 }

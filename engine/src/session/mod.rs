@@ -61,6 +61,7 @@ struct Batch {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.caller.hear_nothing(&self.core);
         self.core.clients.remove(self.caller.client.id);
     }
 }
@@ -99,6 +100,13 @@ impl Session {
                 BATCH.with(|spare| spare.set(std::mem::take(&mut self.batch)));
                 return (status, used);
             }
+        }
+    }
+
+    /// Writes what has been pushed to the session in the meantime.
+    pub fn pushes(&mut self, output: &mut Output) {
+        if self.caller.client.has_pushes() {
+            output.raw(&self.caller.client.take_pushes());
         }
     }
 

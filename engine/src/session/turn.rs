@@ -56,6 +56,10 @@ impl<'c> Turn<'c> {
         if outcome == Outcome::Postponed {
             return Status::Paused;
         }
+        // What a command has brought its own caller comes after its reply.
+        if caller.client.has_pushes() {
+            output.raw(&caller.client.take_pushes());
+        }
         let end = Instant::now();
         let nanos = end.duration_since(self.start).as_nanos() as u64;
         self.start = end;

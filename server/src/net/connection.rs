@@ -148,6 +148,19 @@ impl Connection {
         turn
     }
 
+    /// Takes what was pushed to the client. [`finish`](Self::finish) follows.
+    pub(crate) fn take_pushes(&mut self, tools: &mut Tools) -> Turn {
+        if !self.client.has_pushes() || self.closing {
+            return Turn::Wait;
+        }
+        let lent = tools.outputs.pop().unwrap_or_default();
+        let mut output = self.output.take().unwrap_or(lent);
+        self.session.pushes(&mut output);
+        let turn = self.after(Status::Continue, &tools.limits, &output);
+        self.output = Some(output);
+        turn
+    }
+
     /// The end of a connection's turn: sends its replies, as much as the socket takes.
     pub(crate) fn finish(&mut self, core: &Core, tools: &mut Tools) -> Turn {
         let Some(mut output) = self.output.take() else { return Turn::Wait };
@@ -243,7 +256,9 @@ impl Connection {
     #[inline]
     fn after(&mut self, status: Status, limits: &Limits, output: &Output) -> Turn {
         let unsent = output.len();
-        if unsent > limits.output.hard {
+        if unsent > limits.output.normal.hard.min(limits.output.pubsub.hard)
+            && unsent > limits.output_of(&self.client).hard
+        {
             self.log_output_limit();
             return Turn::Over;
         }
@@ -299,13 +314,14 @@ impl Connection {
     }
 
     fn over_soft_limit(&mut self, tools: &Tools) -> bool {
-        let soft = tools.limits.output.soft;
+        let limit = tools.limits.output_of(&self.client);
+        let soft = limit.soft;
         if self.output.as_ref().is_none_or(|o| o.len() <= soft) {
             self.soft_since = None;
             return false;
         }
         let since = *self.soft_since.get_or_insert(tools.now);
-        let over = tools.now.saturating_sub(since) > tools.limits.output.soft_millis;
+        let over = tools.now.saturating_sub(since) > limit.soft_millis;
         if over {
             self.log_output_limit();
         }

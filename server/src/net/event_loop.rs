@@ -158,11 +158,17 @@ impl EventLoop {
         }
     }
 
-    /// Looks at the flags of a client that somebody has changed.
+    /// Looks at a client that somebody has changed the flags of, or pushed something to.
     fn look(&mut self, key: usize) {
-        if self.connections.get(key).is_some_and(|c| c.client().killed.load(Relaxed)) {
-            self.remove(key);
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if connection.client().is_killed() {
+            return self.remove(key);
         }
+        let turn = connection.take_pushes(&mut self.tools);
+        if connection.has_output() {
+            self.unfinished.push(key);
+        }
+        self.follow(key, turn);
     }
 
     fn accept(&mut self) {
@@ -256,7 +262,8 @@ impl EventLoop {
     fn tick(&mut self) {
         self.last_tick = Instant::now();
         let tools = &self.tools;
-        if tools.limits.timeout == 0 && !tools.limits.output.has_soft() {
+        if tools.limits.timeout == 0 && !tools.limits.output.normal.has_soft() && !tools.limits.output.pubsub.has_soft()
+        {
             return;
         }
         let overdue: Vec<usize> =

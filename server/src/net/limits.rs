@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use carnelian::command::Core;
+use carnelian::command::{Client, Core};
 
 use crate::directives;
 use crate::directives::output_limits::{OutputLimit, OutputLimits};
@@ -15,8 +15,8 @@ pub(crate) struct Limits {
     pub(crate) timeout: u64,
     /// `client-query-buffer-limit`.
     pub(crate) query: usize,
-    /// `client-output-buffer-limit normal`.
-    pub(crate) output: OutputLimit,
+    /// `client-output-buffer-limit`.
+    pub(crate) output: OutputLimits,
     /// `maxclients`.
     pub(crate) maxclients: usize,
     /// `tcp-keepalive`.
@@ -37,12 +37,17 @@ impl Limits {
             generation,
             timeout: int("timeout") as u64 * 1000,
             query: int("client-query-buffer-limit"),
-            output: limits.unwrap_or_default().normal,
+            output: limits.unwrap_or_default(),
             maxclients: int("maxclients"),
             keepalive: (keepalive > 0).then(|| Duration::from_secs(keepalive as u64)),
             local_only: directives::value(&core.config, "protected-mode") == "yes"
                 && core.config.get("requirepass").is_empty(),
         }
+    }
+
+    /// The limit of a client's unsent replies, by its class.
+    pub(crate) fn output_of(&self, client: &Client) -> OutputLimit {
+        if client.is_subscriber() { self.output.pubsub } else { self.output.normal }
     }
 
     /// Reads the limits again if a directive has changed.

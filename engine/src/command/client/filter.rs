@@ -24,6 +24,8 @@ enum Test {
     Ids(Vec<u64>),
     /// Only normal clients exist so far.
     Normal(bool),
+    /// `TYPE pubsub`.
+    Subscriber,
     /// Only one user exists so far, and only known users are accepted.
     User,
     Addr(Vec<u8>),
@@ -107,7 +109,8 @@ impl Test {
         let seconds = |since: Millis| now.saturating_sub(since) / 1000;
         match self {
             Self::Ids(ids) => ids.contains(&client.id),
-            Self::Normal(is) => *is,
+            Self::Normal(is) => *is && !client.is_subscriber(),
+            Self::Subscriber => client.is_subscriber(),
             Self::User => true,
             Self::Addr(addr) => client.origin.addr.as_bytes() == &addr[..],
             Self::Laddr(laddr) => client.origin.laddr.as_bytes() == &laddr[..],
@@ -209,7 +212,8 @@ fn test(not: bool, name: &[u8], value: &[u8], core: &Core) -> Result<Test> {
     Ok(match name {
         b"type" => match value.to_ascii_lowercase().as_slice() {
             b"normal" => Test::Normal(true),
-            b"slave" | b"replica" | b"pubsub" | b"master" | b"primary" => Test::Normal(false),
+            b"pubsub" => Test::Subscriber,
+            b"slave" | b"replica" | b"master" | b"primary" => Test::Normal(false),
             _ => return Err(Error::quoting("ERR Unknown client type '", value, "'")),
         },
         b"user" if value == DEFAULT_USER.as_bytes() => Test::User,

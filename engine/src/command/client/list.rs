@@ -7,6 +7,7 @@ use crate::sync::atomic::Ordering::Relaxed;
 /// The letters of a client's flags.
 pub(super) fn flags(client: &Client) -> String {
     let letters = [
+        (client.is_subscriber(), 'P'),
         (client.is_killed(), 'A'),
         (client.origin.unix, 'U'),
         (client.has_flag(Client::NO_EVICT), 'e'),
@@ -47,7 +48,10 @@ pub(super) fn line(core: &Core, client: &Client, now: Millis) -> Vec<u8> {
     add("flags", flags(client).as_bytes());
     add("capa", capa(client).as_bytes());
     add("db", client.db.load(Relaxed).to_string().as_bytes());
-    for (name, value) in [("sub", "0"), ("psub", "0"), ("ssub", "0"), ("multi", "-1"), ("watch", "0")] {
+    for (name, count) in ["sub", "psub", "ssub"].into_iter().zip(&client.subscriptions) {
+        add(name, count.load(Relaxed).to_string().as_bytes());
+    }
+    for (name, value) in [("multi", "-1"), ("watch", "0")] {
         add(name, value.as_bytes());
     }
     add("qbuf", input.to_string().as_bytes());

@@ -1,9 +1,9 @@
 //! The sections about the engine as a whole. Names are Redis's; what does not exist yet has its neutral value.
 
 use super::Lines;
-use crate::command::Core;
 use crate::command::connection::REDIS_VERSION;
 use crate::command::memory::Figures;
+use crate::command::{ChannelKind, Core};
 use crate::keyspace::Policy;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::sys;
@@ -38,7 +38,9 @@ pub(super) fn clients(core: &Core, lines: &mut Lines) {
     lines.add("client_recent_max_input_buffer", most(|c| c.input_bytes.load(Relaxed)));
     lines.add("client_recent_max_output_buffer", most(|c| c.output_bytes.load(Relaxed)));
     let pause = core.clients.paused(core.keyspace.clock().millis());
-    lines.add_all(&["blocked_clients", "tracking_clients", "pubsub_clients", "watching_clients"], 0);
+    lines.add_all(&["blocked_clients", "tracking_clients"], 0);
+    lines.add("pubsub_clients", clients.iter().filter(|c| c.is_subscriber()).count());
+    lines.add("watching_clients", 0);
     lines.add_all(&["clients_in_timeout_table", "total_watched_keys", "total_blocking_keys"], 0);
     lines.add("total_blocking_keys_on_nokey", 0);
     lines.add("paused_reason", if pause.is_some() { "client_pause" } else { "none" });
@@ -139,7 +141,10 @@ pub(super) fn stats(core: &Core, lines: &mut Lines) {
     lines.add("rejected_connections", core.clients.rejected.load(Relaxed));
     lines.add_all(&["sync_full", "sync_partial_ok", "sync_partial_err"], 0);
     keyspace_stats(core, lines);
-    lines.add_all(&["pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec"], 0);
+    lines.add("pubsub_channels", core.channels.count(ChannelKind::Channel));
+    lines.add("pubsub_patterns", core.channels.count(ChannelKind::Pattern));
+    lines.add("pubsubshard_channels", core.channels.count(ChannelKind::Shard));
+    lines.add("latest_fork_usec", 0);
     lines.add_all(&["total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys"], 0);
     lines.add_all(&["active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits"], 0);
     lines.add_all(&["active_defrag_key_misses", "total_active_defrag_time", "current_active_defrag_time"], 0);
