@@ -1,6 +1,6 @@
 //! The directives that the engine itself gives effect to. Whoever is around it adds its own.
 
-use crate::command::Core;
+use crate::command::{Core, notify};
 use crate::config::{Directive, Kind};
 use crate::keyspace::Policy;
 use crate::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -78,6 +78,8 @@ pub(crate) const ENGINE: &[Directive] = &[
         core.latency.set_threshold(unsigned(v));
         Ok(())
     }),
+    Directive::new("notify-keyspace-events", Kind::Custom(notify::canonical), "")
+        .apply(|core, v| core.notifications.set(core, v).map_err(|e| e.to_string())),
     // Up to where the data types stay compact.
     int("hash-max-listpack-entries", 0, LONG, "512")
         .alias("hash-max-ziplist-entries")

@@ -150,7 +150,7 @@ proptest! {
         let settings = engine.core().keyspace.settings();
         settings.active_expire.store(false, std::sync::atomic::Ordering::Relaxed);
         let log = Arc::new(Log::default());
-        engine.core().keyspace.listen(Some(log.clone())).unwrap();
+        engine.core().keyspace.listen(log.clone()).unwrap();
         let mut client = Client::new(&engine);
         for argv in &commands {
             apply(&engine, &mut client, &clock, argv);

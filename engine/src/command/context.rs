@@ -4,6 +4,7 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 
 use super::host::Embedded;
+use super::notify::Notifications;
 use super::{
     Auth, Channels, Client, Clients, CommandLogs, EngineStats, Host, LatencyMonitor, Origin, Rates, Registry, Reply,
     Subscriptions,
@@ -30,7 +31,9 @@ pub struct Core {
     /// The sessions.
     pub clients: Arc<Clients>,
     /// Who hears what is published.
-    pub channels: Channels,
+    pub channels: Arc<Channels>,
+    /// What is published of events.
+    pub(crate) notifications: Notifications,
     /// Who may come in.
     pub auth: Auth,
     /// Commands that were slow or large.
@@ -83,7 +86,8 @@ impl Core {
             registry,
             config,
             clients,
-            channels: Channels::default(),
+            channels: Arc::default(),
+            notifications: Notifications::default(),
             auth: Auth::default(),
             logs: CommandLogs::default(),
             latency: LatencyMonitor::default(),

@@ -13,6 +13,7 @@ mod flags;
 mod host;
 mod latency_monitor;
 mod log;
+pub(crate) mod notify;
 mod registry;
 mod reply;
 mod spec;

@@ -78,12 +78,29 @@ impl Event {
 /// A position in the log: all effects before it have been appended. 0 before the first.
 pub type LogPosition = u64;
 
+bitflags::bitflags! {
+    /// What a listener wants to hear of.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+    pub struct Wants: u8 {
+        /// Changes, as commands that make them again.
+        const EFFECTS = 1;
+        /// What has happened to keys.
+        const EVENTS = 1 << 1;
+    }
+}
+
 /// Somebody who wants to hear of every change, in the order in which they happened.
 ///
 /// Called while the changed stripes are still locked, so it must be quick and must not call the engine.
 pub trait Listener: Send + Sync {
+    /// What it wants to hear of. The rest is not put together on its account, but may come all the same.
+    fn wants(&self) -> Wants {
+        Wants::all()
+    }
     /// Takes the effects of one command and returns the position after them.
-    fn effects(&self, effects: &[Effect]) -> LogPosition;
+    fn effects(&self, _effects: &[Effect]) -> LogPosition {
+        0
+    }
     /// Takes an event.
     fn event(&self, _db: u32, _event: Event, _key: &[u8]) {}
 }

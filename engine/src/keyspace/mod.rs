@@ -18,7 +18,7 @@ mod typed;
 mod view;
 mod walk;
 
-pub use effect::{Effect, Event, EventClass, Listener, LogPosition};
+pub use effect::{Effect, Event, EventClass, Listener, LogPosition, Wants};
 pub use entry::{Entry, EntryMut, IntMut, NewValue, ValueMut, ValueRef};
 pub(crate) use evict::random;
 pub use settings::{Policy, Settings};
@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use crate::clock::{Clock, Millis};
 use crate::error::{Error, Result};
-use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use crate::sync::{CachePadded, Mutex, RwLock};
 use crate::table::KeyHasher;
 use reclaim::Reclaimer;
@@ -87,9 +87,9 @@ pub struct Keyspace {
     other_bytes: AtomicUsize,
     /// While loading, and on a replica, nothing is deleted by the clock.
     hold_expired: AtomicBool,
-    /// Read under a stripe's lock; changed while all stripes are held.
-    listening: AtomicBool,
-    listener: RwLock<Option<Arc<dyn Listener>>>,
+    /// What some listener wants to hear of, as bits. Read under a stripe's lock; changed while all stripes are held.
+    wanted: AtomicU8,
+    listeners: RwLock<Vec<Arc<dyn Listener>>>,
     reclaimer: Reclaimer,
     eviction_pool: Mutex<evict::Pool>,
     expiry_cursor: AtomicU64,
@@ -132,8 +132,8 @@ impl Keyspace {
             counters: Counters::default(),
             other_bytes: AtomicUsize::new(0),
             hold_expired: AtomicBool::new(false),
-            listening: AtomicBool::new(false),
-            listener: RwLock::new(None),
+            wanted: AtomicU8::new(0),
+            listeners: RwLock::default(),
             reclaimer: Reclaimer::default(),
             eviction_pool: Mutex::default(),
             expiry_cursor: AtomicU64::new(0),
@@ -230,14 +230,28 @@ impl Keyspace {
         self.reclaimer.reset();
     }
 
-    /// Hands every change from now on to `listener`, or to nobody.
+    /// Hands every change from now on to one more listener.
     ///
     /// # Errors
     /// [`Error::REENTERED`] from within a view.
-    pub fn listen(&self, listener: Option<Arc<dyn Listener>>) -> Result<()> {
+    pub fn listen(&self, listener: Arc<dyn Listener>) -> Result<()> {
+        self.change_listeners(|all| all.push(listener))
+    }
+
+    /// Hands nothing more to a listener.
+    ///
+    /// # Errors
+    /// [`Error::REENTERED`] from within a view.
+    pub fn listen_no_more(&self, listener: &Arc<dyn Listener>) -> Result<()> {
+        self.change_listeners(|all| all.retain(|l| !Arc::ptr_eq(l, listener)))
+    }
+
+    fn change_listeners(&self, change: impl FnOnce(&mut Vec<Arc<dyn Listener>>)) -> Result<()> {
         let _all = View::all(self, 0, self.clock.millis(), Access::Write)?;
-        self.listening.store(listener.is_some(), Relaxed);
-        *self.listener.write() = listener;
+        let mut listeners = self.listeners.write();
+        change(&mut listeners);
+        let wanted = listeners.iter().fold(Wants::empty(), |all, l| all | l.wants());
+        self.wanted.store(wanted.bits(), Relaxed);
         Ok(())
     }
 

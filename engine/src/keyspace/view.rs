@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use super::entry::{Entry, EntryMut, NewValue};
 use super::stripe::{KeyTable, Making, Stripe};
-use super::{DbSize, Effect, Event, Key, Keyspace, LogPosition, Taken};
+use super::{DbSize, Effect, Event, Key, Keyspace, LogPosition, Taken, Wants};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::sync::atomic::Ordering::Relaxed;
@@ -113,7 +113,7 @@ pub struct View<'k> {
     now: Millis,
     /// Whether reads count as an access.
     touches: bool,
-    listening: bool,
+    wanted: Wants,
     changed: bool,
     changes: u64,
     hits: Cell<u32>,
@@ -166,7 +166,7 @@ impl<'k> View<'k> {
             now,
             touches: true,
             // Read after locking: whoever starts to listen holds all stripes meanwhile.
-            listening: space.listening.load(Relaxed),
+            wanted: Wants::from_bits_truncate(space.wanted.load(Relaxed)),
             changed: false,
             changes: 0,
             hits: Cell::new(0),
@@ -468,7 +468,7 @@ impl<'k> View<'k> {
     /// Records a change that no event goes with.
     pub fn record_effect(&mut self, effect: impl FnOnce() -> Effect) {
         self.changes += 1;
-        if self.listening {
+        if self.wanted.contains(Wants::EFFECTS) {
             let effect = Effect { db: self.db, ..effect() };
             self.heard.get_or_insert_default().effects.push(effect);
         }
@@ -476,7 +476,7 @@ impl<'k> View<'k> {
 
     /// Announces an event, be it a change or not.
     pub fn announce(&mut self, key: &Key<'_>, event: Event) {
-        if self.listening {
+        if self.wanted.contains(Wants::EVENTS) {
             let event = (self.db, event, key.bytes.to_vec());
             self.heard.get_or_insert_default().events.push(event);
         }
@@ -522,10 +522,11 @@ impl<'k> View<'k> {
 
     #[cold]
     fn tell_listener(&mut self, heard: Heard) {
-        let Some(listener) = self.space.listener.read().clone() else { return };
-        self.position = listener.effects(&heard.effects);
-        for (db, event, key) in heard.events {
-            listener.event(db, event, &key);
+        for listener in self.space.listeners.read().iter() {
+            self.position = self.position.max(listener.effects(&heard.effects));
+            for (db, event, key) in &heard.events {
+                listener.event(*db, *event, key);
+            }
         }
     }
 }

@@ -95,7 +95,6 @@ const WITHOUT_EFFECT: &[Entry] = &[
     yes_no("cluster-slot-stats-enabled", "no").without_effect(CLUSTER),
     int("slot-migration-max-failover-repl-bytes", 0, i64::MAX, "0").without_effect(CLUSTER),
     text("maxmemory-clients", "0").without_effect(LATER),
-    custom("notify-keyspace-events", parse::event_classes, "").without_effect(LATER),
     word("propagation-error-behavior", &["ignore", "panic", "panic-on-replicas"], "ignore").without_effect(LATER),
     int("tracking-table-max-keys", 0, i64::MAX, "1000000").without_effect(LATER),
     text("unixsocketgroup", "").without_effect(LATER),

@@ -42,7 +42,7 @@ fn open(clock: &ManualClock) -> Engine {
 
 fn listen(engine: &Engine) -> Arc<Recorder> {
     let recorder = Arc::new(Recorder::default());
-    engine.core().keyspace.listen(Some(recorder.clone())).unwrap();
+    engine.core().keyspace.listen(recorder.clone()).unwrap();
     recorder
 }
 

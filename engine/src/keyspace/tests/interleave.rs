@@ -176,7 +176,7 @@ fn interleave_a_writer_and_a_listener_that_comes() {
                 })
             };
             let sum = Arc::new(Sum::default());
-            space.listen(Some(sum.clone())).unwrap();
+            space.listen(sum.clone()).unwrap();
             // What was made after this instant has been told, and nothing before it.
             let view = View::all(&space, 0, START, Access::Read).unwrap();
             let see = |name: &str| match view.peek(&space.key(name.as_bytes())).map(|e| e.value()) {

@@ -69,7 +69,7 @@ fn keyspace_loses_no_update_of_four_threads() {
     let names: Vec<String> = (0..12).map(|i| format!("key:{i}")).collect();
     let added = AtomicI64::new(0);
     let ledger = Arc::new(Ledger::default());
-    space.listen(Some(ledger.clone())).unwrap();
+    space.listen(ledger.clone()).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..4_u64 {
             let (space, names, added) = (&space, &names, &added);

@@ -76,7 +76,7 @@ impl Listener for Recorder {
 fn keyspace_tells_effects_and_events_in_order() {
     let (space, clock) = keyspace(4);
     let recorder = Arc::new(Recorder::default());
-    space.listen(Some(recorder.clone())).unwrap();
+    space.listen(recorder.clone()).unwrap();
     let told = |f: &dyn Fn(&mut View<'_>)| {
         let mut view = View::all(&space, 0, space.clock().millis(), Access::Write).unwrap();
         f(&mut view);
