@@ -12,7 +12,7 @@ use super::{
 use crate::background::Background;
 use crate::config::Config;
 use crate::error::Result;
-use crate::keyspace::{Access, Keyspace, LogPosition, View};
+use crate::keyspace::{Access, Keyspace, LogPosition, Reads, View};
 use crate::sync::Mutex;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::sys;
@@ -165,6 +165,8 @@ pub struct Caller {
     pub close: bool,
     /// What it hears, if it has ever subscribed.
     pub subscriptions: Option<Box<Subscriptions>>,
+    /// Look-ups of its last commands, not yet among the keyspace's figures.
+    pub(crate) reads: Reads,
 }
 
 impl Caller {
@@ -179,7 +181,13 @@ impl Caller {
             no_touch: false,
             close: false,
             subscriptions: None,
+            reads: Reads::default(),
         }
+    }
+
+    /// Hands the look-ups over: after a command, or after several of a kind.
+    pub(crate) fn count_reads(&mut self, core: &Core) {
+        core.keyspace.count_reads(self.client.id, std::mem::take(&mut self.reads));
     }
 
     /// Selects a database; the caller has checked that it exists.
