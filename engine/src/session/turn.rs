@@ -55,15 +55,15 @@ impl<'c> Turn<'c> {
         if outcome == Outcome::Postponed {
             return Status::Paused;
         }
-        // What a command has brought its own caller comes after its reply.
-        if caller.client.has_pushes() {
-            output.raw(&caller.client.take_pushes());
-        }
         let nanos = self.watch.lap();
         // The log wants to have the length of the reply even if the caller does not want to have the reply.
         let measured = Measured { nanos, request, reply: output.len().saturating_sub(before) };
         if caller.reply_mode != ReplyMode::On {
             dispatch::apply_reply_mode(caller, output, before);
+        }
+        // What a command has brought its own caller comes after its reply.
+        if caller.client.has_pushes() {
+            output.raw(&caller.client.take_pushes());
         }
         if let Some(command) = command {
             self.count(command, outcome, nanos);
