@@ -3,6 +3,7 @@
 
 pub mod bytes;
 pub mod commands;
+pub mod differential;
 pub mod generate;
 pub mod normalise;
 pub mod raw;
