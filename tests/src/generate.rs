@@ -6,6 +6,7 @@
 
 mod bitmap;
 mod connection;
+mod fields;
 mod generic;
 mod geo;
 mod hash;
@@ -92,6 +93,13 @@ impl Generator {
     /// The next step of a stream that is about one type.
     pub fn step_of(&mut self, kind: Type) -> Step {
         let mut step = of_type::step(self, kind);
+        self.vary_cases(&mut step);
+        step
+    }
+
+    /// The next step of a stream about hashes whose fields have deadlines.
+    pub fn fields_step(&mut self) -> Step {
+        let mut step = fields::step(self);
         self.vary_cases(&mut step);
         step
     }

@@ -7,6 +7,7 @@ pub mod differential;
 pub mod generate;
 pub mod normalise;
 pub mod raw;
+pub mod recorded;
 pub mod resp;
 pub mod server;
 mod share;

@@ -26,6 +26,8 @@ pub enum How {
     Unordered,
     /// Integers, not negative, which may differ by this much.
     Near(i64),
+    /// As `Near`, for the integers of an array.
+    NearEach(i64),
     /// As `Near`, or Redis's is the greater one.
     NearOrMore(i64),
     /// Chosen at random: the driver has looked whether it could be, and put [`CHOSEN`] and figures in its place.
@@ -131,6 +133,10 @@ pub const TABLE: &[Rule] = &[
     rule("pttl", How::Near(2000), "the two servers run the command at different moments"),
     rule("expiretime", How::Near(2), "a relative deadline counts from when each server got it"),
     rule("pexpiretime", How::Near(2000), "a relative deadline counts from when each server got it"),
+    rule("httl", How::NearEach(2), "as for TTL"),
+    rule("hpttl", How::NearEach(2000), "as for PTTL"),
+    rule("hexpiretime", How::NearEach(2), "as for EXPIRETIME"),
+    rule("hpexpiretime", How::NearEach(2000), "as for PEXPIRETIME"),
     rule("time", How::Kind, "the clock"),
     rule("object|freq", How::Kind, "the counter is probabilistic, and which commands touch it is internal"),
     rule(
@@ -211,8 +217,9 @@ pub fn agree(command: &[Vec<u8>], ours: &Reply, theirs: &Reply) -> bool {
         }
         (How::LaterIds, _, Reply::Error(text)) if text == b"ERR syntax error" => has_several_ids(command),
         (_, a, b) if a.is_error() || b.is_error() => false,
-        (How::Near(far), Reply::Integer(a), Reply::Integer(b)) => {
-            *a >= 0 && *b >= 0 && a.abs_diff(*b) <= far.unsigned_abs()
+        (How::Near(far), a, b) => are_near(far, a, b),
+        (How::NearEach(far), Reply::Array(a), Reply::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b || are_near(far, a, b))
         }
         (How::NearOrMore(far), Reply::Integer(a), Reply::Integer(b)) => *a >= 0 && *a <= b.saturating_add(far),
         (How::Encoding, Reply::Bulk(a), Reply::Bulk(b)) => is_later_encoding(None, a, b),
@@ -221,6 +228,22 @@ pub fn agree(command: &[Vec<u8>], ours: &Reply, theirs: &Reply) -> bool {
             _ => false,
         },
         (how, a, b) => canonical(how, a) == canonical(how, b),
+    }
+}
+
+/// A reply whose elements come in no order, in some order.
+#[must_use]
+pub fn sorted(command: &[Vec<u8>], reply: &Reply) -> Reply {
+    match rule_of(command).map(|rule| rule.how) {
+        Some(how @ (How::Unordered | How::UnorderedPairs)) if !reply.is_error() => canonical(how, reply),
+        _ => reply.clone(),
+    }
+}
+
+fn are_near(far: i64, a: &Reply, b: &Reply) -> bool {
+    match (a, b) {
+        (Reply::Integer(a), Reply::Integer(b)) => *a >= 0 && *b >= 0 && a.abs_diff(*b) <= far.unsigned_abs(),
+        _ => false,
     }
 }
 
@@ -244,7 +267,9 @@ fn canonical(how: How, reply: &Reply) -> Reply {
     match how {
         How::Kind => kind(reply),
         How::Unordered | How::KeysAndFlags => unordered(reply),
-        How::Near(_) | How::NearOrMore(_) | How::Chosen(_) | How::CalledKeys | How::LaterIds => reply.clone(),
+        How::Near(_) | How::NearEach(_) | How::NearOrMore(_) | How::Chosen(_) | How::CalledKeys | How::LaterIds => {
+            reply.clone()
+        }
         How::Encoding | How::EncodingField => reply.clone(),
         How::UnorderedPairs => unordered_pairs(reply),
         How::AutoId => auto_id(reply),
