@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock::Millis;
-use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use crate::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use crate::sync::{Mutex, RwLock};
 
 /// Where a session comes from. An embedded one has no addresses.
@@ -65,6 +65,10 @@ pub struct Client {
     pub killed: AtomicBool,
     /// How many channels, patterns and shard channels it hears.
     pub subscriptions: [AtomicU32; 3],
+    /// How many commands it has queued; -1 outside of MULTI.
+    pub queued: AtomicI32,
+    /// How many keys it watches.
+    pub watched: AtomicU32,
     /// Pushes that its own thread has yet to send, in RESP.
     pushes: Mutex<Vec<u8>>,
     /// Whether there are some.
@@ -244,6 +248,8 @@ impl Clients {
             names: Mutex::default(),
             killed: AtomicBool::new(false),
             subscriptions: Default::default(),
+            queued: AtomicI32::new(-1),
+            watched: AtomicU32::new(0),
             pushes: Mutex::default(),
             pushed: AtomicBool::new(false),
             wake,

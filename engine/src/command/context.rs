@@ -5,14 +5,15 @@ use std::sync::{Arc, OnceLock};
 
 use super::host::Embedded;
 use super::notify::Notifications;
+use super::transactions::Transaction;
 use super::{
     Auth, Channels, Client, Clients, CommandLogs, EngineStats, Host, LatencyMonitor, Origin, Rates, Registry, Reply,
     Subscriptions,
 };
 use crate::background::Background;
 use crate::config::Config;
-use crate::error::Result;
-use crate::keyspace::{Access, Keyspace, LogPosition, Reads, View};
+use crate::error::{Error, Result};
+use crate::keyspace::{Access, DbSize, Keyspace, LogPosition, Reads, View, Walk};
 use crate::sync::Mutex;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::sys;
@@ -165,6 +166,8 @@ pub struct Caller {
     pub close: bool,
     /// What it hears, if it has ever subscribed.
     pub subscriptions: Option<Box<Subscriptions>>,
+    /// What it has queued and watches, if it does.
+    pub(crate) transaction: Option<Box<Transaction>>,
     /// Look-ups of its last commands, not yet among the keyspace's figures.
     pub(crate) reads: Reads,
 }
@@ -181,6 +184,7 @@ impl Caller {
             no_touch: false,
             close: false,
             subscriptions: None,
+            transaction: None,
             reads: Reads::default(),
         }
     }
@@ -219,6 +223,20 @@ pub struct Context<'a> {
     pub now: u64,
     /// The log position that the reply rests on.
     pub position: LogPosition,
+    /// The view of the transaction that the command is part of: the thread cannot open another one.
+    pub held: Option<&'a mut dyn Holding>,
+}
+
+/// A view that somebody holds, whatever it borrows from.
+pub trait Holding {
+    /// Runs `f` on the view.
+    fn on(&mut self, f: &mut dyn FnMut(&mut View<'_>));
+}
+
+impl Holding for View<'_> {
+    fn on(&mut self, f: &mut dyn FnMut(&mut View<'_>)) {
+        f(self);
+    }
 }
 
 impl Context<'_> {
@@ -227,6 +245,9 @@ impl Context<'_> {
     /// # Errors
     /// What `f` returns.
     pub fn on_key<R>(&mut self, access: Access, hash: u64, f: impl FnOnce(&mut View<'_>) -> Result<R>) -> Result<R> {
+        if self.held.is_some() {
+            return self.on_held(f);
+        }
         self.run(View::one(&self.core.keyspace, self.caller.db, self.now, access, hash)?, f)
     }
 
@@ -235,7 +256,51 @@ impl Context<'_> {
     /// # Errors
     /// What `f` returns.
     pub fn on_everything<R>(&mut self, access: Access, f: impl FnOnce(&mut View<'_>) -> Result<R>) -> Result<R> {
+        if self.held.is_some() {
+            return self.on_held(f);
+        }
         self.run(View::all(&self.core.keyspace, self.caller.db, self.now, access)?, f)
+    }
+
+    /// Runs `f` on a walk through the caller's database.
+    ///
+    /// # Errors
+    /// What `f` returns.
+    pub fn on_walk<R>(&mut self, f: impl FnOnce(&Walk<'_, '_>) -> Result<R>) -> Result<R> {
+        if self.held.is_some() {
+            return self.on_held(|view| f(&Walk::Held(view)));
+        }
+        f(&Walk::Free { space: &self.core.keyspace, db: self.caller.db, now: self.now })
+    }
+
+    /// The databases that have held a key, with their sizes, in order. O(stripes x databases).
+    pub fn db_sizes(&mut self) -> Vec<(u32, DbSize)> {
+        if self.held.is_none() {
+            return self.core.keyspace.db_sizes();
+        }
+        let databases = self.core.keyspace.databases();
+        let sizes = self.on_held(|view| {
+            let mut sizes = Vec::new();
+            for db in 0..databases {
+                view.select(db)?;
+                sizes.push((db, view.db_size()));
+            }
+            Ok(sizes)
+        });
+        sizes.unwrap_or_default().into_iter().filter(|(_, size)| size.keys > 0).collect()
+    }
+
+    fn on_held<R>(&mut self, f: impl FnOnce(&mut View<'_>) -> Result<R>) -> Result<R> {
+        let db = self.caller.db;
+        let (mut f, mut result) = (Some(f), Err(Error::REENTERED));
+        if let Some(held) = &mut self.held {
+            held.on(&mut |view| {
+                if let Some(f) = f.take() {
+                    result = view.select(db).and_then(|_| f(view));
+                }
+            });
+        }
+        result
     }
 
     fn run<R>(&mut self, mut view: View<'_>, f: impl FnOnce(&mut View<'_>) -> Result<R>) -> Result<R> {

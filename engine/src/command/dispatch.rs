@@ -81,6 +81,8 @@ pub enum Outcome {
     Refused,
     /// It ran and failed.
     Failed,
+    /// It waits for EXEC.
+    Queued,
     /// Clients are paused: try again later, nothing was done.
     Postponed,
 }
@@ -99,11 +101,16 @@ pub fn dispatch(
         Ok(Some(command)) => command,
         Ok(None) => return Outcome::Postponed,
         Err(error) => {
+            caller.break_transaction();
             core.stats.error(&error);
             reply.error(&error);
             return Outcome::Refused;
         }
     };
+    if caller.is_queueing() && is_queued(command) {
+        caller.queue(command, args, reply);
+        return Outcome::Queued;
+    }
     match call(core, caller, now, command, args, reply) {
         Ok(()) => Outcome::Done,
         Err(error) => {
@@ -126,6 +133,7 @@ fn refuse<'r>(
         return Err(Error::arity(&command.full_name));
     }
     authenticated(core, caller, command)?;
+    not_queueing(caller, command)?;
     permitted(caller, command)?;
     in_this_node(core, args)?;
     enough_memory(core, now, command)?;
@@ -181,6 +189,19 @@ fn authenticated(core: &Core, caller: &Caller, command: &Command) -> Result<()> 
     } else {
         Err(Error::NO_AUTH)
     }
+}
+
+/// What makes no sense in a transaction. MULTI and WATCH say so themselves, and break nothing.
+fn not_queueing(caller: &Caller, command: &Command) -> Result<()> {
+    if caller.is_queueing() && command.flags.contains(Flags::NO_MULTI) && is_queued(command) {
+        return Err(Error::new(format!("ERR Command '{}' not allowed inside a transaction", command.full_name)));
+    }
+    Ok(())
+}
+
+/// Whether a command waits for EXEC while commands are queued.
+fn is_queued(command: &Command) -> bool {
+    !matches!(command.spec.name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
 }
 
 /// ACL: one user so far, who may do everything. Whoever hears channels in RESP2 cannot be answered much.
@@ -258,7 +279,7 @@ fn call(
         }
         Run::Everything(run) => (run, View::all(&core.keyspace, caller.db, now, access)?),
         Run::Context(run) => {
-            let mut context = Context { core, caller, now, position: 0 };
+            let mut context = Context { core, caller, now, position: 0, held: None };
             run(&mut context, args, reply)?;
             let position = context.position;
             if let Some(output) = reply.output() {

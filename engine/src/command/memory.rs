@@ -171,7 +171,7 @@ fn stats(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Resu
     use Figure::{Bytes, Ratio, Tables};
     let core = context.core;
     let figures = Figures::of(core);
-    let sizes = core.keyspace.db_sizes();
+    let sizes = context.db_sizes();
     let keys: u64 = sizes.iter().map(|(_, size)| size.keys as u64).sum();
     let mut list: Vec<(String, Figure)> = Vec::new();
     let mut add = |name: &str, figure: Figure| list.push((name.to_owned(), figure));

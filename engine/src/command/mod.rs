@@ -43,13 +43,14 @@ mod sort;
 mod sorted_set;
 mod stream;
 mod string;
+mod transactions;
 
 pub use args::{Args, Positions, key_flags, key_positions};
 pub use auth::{Auth, DEFAULT_USER};
 pub(crate) use channels::Subscriber;
 pub use channels::{ChannelKind, Channels, Message};
 pub use clients::{Client, Clients, Names, Origin, Pause, Totals};
-pub use context::{Caller, Context, Core, ReplyMode, RunId};
+pub use context::{Caller, Context, Core, Holding, ReplyMode, RunId};
 pub use flags::{Categories, Flags, KeyFlags};
 pub use host::{Host, ShutdownOptions};
 pub use latency_monitor::{LatencyMonitor, Series};
@@ -76,6 +77,7 @@ pub(crate) const ENGINE: &[&[Spec]] = &[
     connection::COMMANDS,
     client::COMMANDS,
     pubsub::COMMANDS,
+    transactions::COMMANDS,
     server::COMMANDS,
     info::COMMANDS,
     introspection::COMMANDS,

@@ -17,6 +17,7 @@ mod tests;
 mod typed;
 mod view;
 mod walk;
+mod watch;
 
 pub use effect::{Effect, Event, EventClass, Listener, LogPosition, Wants};
 pub use entry::{Entry, EntryMut, IntMut, NewValue, ValueMut, ValueRef};
@@ -27,6 +28,7 @@ pub use taken::Taken;
 pub use typed::{Collection, Edit};
 pub use view::{Access, View};
 pub use walk::Walk;
+pub use watch::Watch;
 
 use std::sync::Arc;
 

@@ -8,6 +8,7 @@ use crate::table::{self, KeyHasher, Slot, Table};
 use crate::value::Value;
 
 use super::entry::{Entry, EntryMut, EntryPtr, NewValue, with_deadline};
+use super::watch::Watchers;
 use super::{Key, Keyspace, Taken};
 
 /// Which table of a stripe: the database. In cluster mode it is going to be database and slot.
@@ -24,6 +25,8 @@ pub struct Stripe {
     base: u32,
     /// Turned when a snapshot begins; entries made afterwards carry the new value and are not part of it.
     pub(super) epoch: bool,
+    /// Who watches its keys.
+    pub(super) watchers: Watchers,
 }
 
 /// The keys of one database in one stripe.
@@ -58,7 +61,7 @@ impl Making<'_> {
 
 impl Stripe {
     pub(super) fn new(base: u32) -> Self {
-        Self { tables: Vec::new(), base, epoch: false }
+        Self { tables: Vec::new(), base, epoch: false, watchers: Watchers::default() }
     }
 
     #[inline]
@@ -80,20 +83,36 @@ impl Stripe {
     }
 
     pub(super) fn table_or_new(&mut self, id: TableId) -> &mut KeyTable {
+        self.table_and_watchers(id).0
+    }
+
+    /// The table of a database, made if it is not there, and those who watch keys.
+    pub(super) fn table_and_watchers(&mut self, id: TableId) -> (&mut KeyTable, &Watchers) {
         let i = self.index(id).unwrap_or_else(|i| {
             self.tables.insert(i, (id, KeyTable::new(self.base)));
             i
         });
-        &mut self.tables[i].1
+        (&mut self.tables[i].1, &self.watchers)
     }
 
     /// Takes a table away, with all its keys.
     pub(super) fn take(&mut self, id: TableId) -> Option<KeyTable> {
-        self.index(id).ok().map(|i| self.tables.remove(i).1)
+        let i = self.index(id).ok()?;
+        self.watched_keys_changed(id, &[id]);
+        Some(self.tables.remove(i).1)
+    }
+
+    /// Tells those who watch a key of database `id` that is in one of the databases `now`.
+    fn watched_keys_changed(&self, id: TableId, now: &[TableId]) {
+        self.watchers
+            .all_changed(id, |key| now.iter().filter_map(|&db| self.table(db)).any(|table| table.find(key).is_some()));
     }
 
     /// Exchanges two databases.
     pub(super) fn swap(&mut self, a: TableId, b: TableId) {
+        for id in [a, b] {
+            self.watched_keys_changed(id, &[a, b]);
+        }
         for (id, _) in &mut self.tables {
             *id = match *id {
                 i if i == a => b,

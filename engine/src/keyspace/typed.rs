@@ -8,6 +8,7 @@ use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
 use super::stripe::{KeyTable, Making};
+use super::watch::Watchers;
 use super::{Key, Keyspace, NewValue, ValueMut, ValueRef, View};
 use crate::error::{Error, Result};
 use crate::value::{Hash, List, Set, SortedSet, Stream, Value};
@@ -65,6 +66,8 @@ collections! {
 pub struct Edit<'v, T: Collection> {
     table: &'v mut KeyTable,
     space: &'v Keyspace,
+    watchers: &'v Watchers,
+    db: u32,
     view_changed: &'v mut bool,
     key: Key<'v>,
     making: Making<'v>,
@@ -118,7 +121,10 @@ impl<T: Collection> DerefMut for Edit<'_, T> {
 
 impl<T: Collection> Drop for Edit<'_, T> {
     fn drop(&mut self) {
-        *self.view_changed |= self.changed;
+        if self.changed {
+            *self.view_changed = true;
+            self.watchers.changed(self.db, self.key.bytes);
+        }
         let (bytes, is_void) = (self.bytes(), self.is_void());
         match &mut self.state {
             State::InPlace(_, before) => {
@@ -176,8 +182,8 @@ impl View<'_> {
     fn open<'v, T: Collection>(&'v mut self, key: &Key<'v>) -> Result<Edit<'v, T>> {
         self.drop_expired(key);
         let (making, touches) = (self.making(key.hash), self.touches());
-        let (space, now) = (self.space(), self.now());
-        let (table, view_changed) = self.table_and_changed(key.hash);
+        let (space, now, db) = (self.space(), self.now(), self.db());
+        let (table, watchers, view_changed) = self.open_table(key.hash);
         let state = match table.begin_edit(key, making.epoch) {
             None => State::New(T::default()),
             Some((entry, before)) => {
@@ -188,6 +194,6 @@ impl View<'_> {
                 State::InPlace(NonNull::from(value), before)
             }
         };
-        Ok(Edit { table, space, view_changed, key: *key, making, state, changed: false })
+        Ok(Edit { table, space, watchers, db, view_changed, key: *key, making, state, changed: false })
     }
 }

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::entry::{Entry, EntryMut, NewValue};
 use super::stripe::{KeyTable, Making, Stripe};
+use super::watch::Watchers;
 use super::{DbSize, Effect, Event, Key, Keyspace, LogPosition, Reads, Taken, Wants};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
@@ -150,6 +151,25 @@ impl<'k> View<'k> {
         stripes.dedup();
         enter(space)?;
         let held = stripes.into_iter().map(|s| (s, lock(space, s, access))).collect();
+        Ok(Self::with(space, db, now, Held::Many(held)))
+    }
+
+    /// A view of the stripes of some keys, for writing those of `written` and for reading those of `read` alone.
+    pub fn mixed(
+        space: &'k Keyspace,
+        db: u32,
+        now: Millis,
+        written: impl Iterator<Item = u64>,
+        read: impl Iterator<Item = u64>,
+    ) -> Result<Self> {
+        let written = written.map(|h| (space.stripe_of(h), Access::Write));
+        let read = read.map(|h| (space.stripe_of(h), Access::Read));
+        let mut stripes: SmallVec<[(usize, Access); 16]> = written.chain(read).collect();
+        // Of a stripe that is both, writing comes first and stays.
+        stripes.sort_unstable_by_key(|&(stripe, access)| (stripe, access == Access::Read));
+        stripes.dedup_by_key(|s| s.0);
+        enter(space)?;
+        let held = stripes.into_iter().map(|(s, access)| (s, lock(space, s, access))).collect();
         Ok(Self::with(space, db, now, Held::Many(held)))
     }
 
@@ -348,13 +368,24 @@ impl<'k> View<'k> {
         Making { space: self.space, epoch, clock: None, now: self.now, touches: self.touches }
     }
 
-    /// The table of the chosen database in the stripe of `hash`, and the mark that something has changed.
-    pub(super) fn table_and_changed(&mut self, hash: u64) -> (&mut KeyTable, &mut bool) {
+    /// The table of the chosen database in the stripe of `hash`, those who watch its keys, and the mark that something
+    /// has changed.
+    pub(super) fn open_table(&mut self, hash: u64) -> (&mut KeyTable, &Watchers, &mut bool) {
         let (db, stripe) = (self.db, self.space.stripe_of(hash));
         match self.held.guard_mut(stripe) {
-            Some(Guard::Write(stripe)) => (stripe.table_or_new(db), &mut self.changed),
+            Some(Guard::Write(stripe)) => {
+                let (table, watchers) = stripe.table_and_watchers(db);
+                (table, watchers, &mut self.changed)
+            }
             _ => undeclared(),
         }
+    }
+
+    /// Notes that a key is not what it was.
+    #[inline]
+    fn note_change(&mut self, key: &Key<'_>) {
+        self.changed = true;
+        self.stripe(key.hash).watchers.changed(self.db, key.bytes);
     }
 
     /// Whether reads count as an access.
@@ -366,7 +397,7 @@ impl<'k> View<'k> {
     pub fn put(&mut self, key: &Key<'_>, value: NewValue<'_>, deadline: Option<Millis>) {
         self.drop_expired(key);
         let (making, db) = (self.making(key.hash), self.db);
-        self.changed = true;
+        self.note_change(key);
         let garbage = self.stripe_mut(key.hash).table_or_new(db).put(key, value, deadline, making);
         if let Some(value) = garbage {
             self.space.reclaimer.value(value);
@@ -382,7 +413,7 @@ impl<'k> View<'k> {
         let (db, space) = (self.db, self.space);
         let Some(table) = self.stripe_mut(key.hash).table_mut(db) else { return false };
         let Some(garbage) = table.remove(key, &space.hasher) else { return false };
-        self.changed = true;
+        self.note_change(key);
         if let Some(value) = garbage {
             space.reclaimer.value(value);
         }
@@ -397,7 +428,7 @@ impl<'k> View<'k> {
         }
         let (db, space) = (self.db, self.space);
         let taken = self.stripe_mut(key.hash).table_mut(db)?.take(key, &space.hasher)?;
-        self.changed = true;
+        self.note_change(key);
         Some(taken)
     }
 
@@ -408,7 +439,7 @@ impl<'k> View<'k> {
         }
         let making = Making { clock: Some(taken.clock()), ..self.making(key.hash) };
         let db = self.db;
-        self.changed = true;
+        self.note_change(key);
         let deadline = taken.deadline();
         let table = self.stripe_mut(key.hash).table_or_new(db);
         taken.with_value(|value| table.put(key, value, deadline, making));
@@ -421,7 +452,7 @@ impl<'k> View<'k> {
         let stripe = self.stripe_mut(key.hash);
         let epoch = stripe.epoch;
         let result = stripe.table_mut(db)?.update(key, epoch, change)?;
-        self.changed = true;
+        self.note_change(key);
         Some(result)
     }
 
@@ -434,7 +465,9 @@ impl<'k> View<'k> {
         let stripe = self.stripe_mut(key.hash);
         let epoch = stripe.epoch;
         let done = stripe.table_mut(db).is_some_and(|t| t.set_deadline(key, deadline, epoch));
-        self.changed |= done;
+        if done {
+            self.note_change(key);
+        }
         done
     }
 

@@ -62,6 +62,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.caller.hear_nothing(&self.core);
+        self.caller.end_transaction(&self.core);
         self.core.clients.remove(self.caller.client.id);
     }
 }
@@ -115,6 +116,9 @@ fn run(core: &Core, caller: &mut Caller, argv: &[impl AsRef<[u8]>]) -> Result<Va
 fn count(caller: &Caller, command: &crate::command::Command, outcome: Outcome, nanos: u64) {
     if outcome == Outcome::Refused {
         command.stats.rejected.fetch_add(1, Relaxed);
+        return;
+    }
+    if outcome == Outcome::Queued {
         return;
     }
     if outcome == Outcome::Failed {

@@ -90,6 +90,7 @@ impl Batch<'_> {
 impl Drop for Session {
     fn drop(&mut self) {
         self.caller.hear_nothing(&self.core);
+        self.caller.end_transaction(&self.core);
         self.core.clients.remove(self.caller.client.id);
     }
 }

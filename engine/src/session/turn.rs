@@ -87,7 +87,7 @@ impl<'c> Turn<'c> {
                 command.stats.rejected.fetch_add(1, Relaxed);
                 return;
             }
-            Outcome::Postponed => return,
+            Outcome::Queued | Outcome::Postponed => return,
         }
         self.streak.add(nanos);
         self.done += 1;

@@ -8,6 +8,7 @@ use crate::sync::atomic::Ordering::Relaxed;
 pub(super) fn flags(client: &Client) -> String {
     let letters = [
         (client.is_subscriber(), 'P'),
+        (client.queued.load(Relaxed) >= 0, 'x'),
         (client.is_killed(), 'A'),
         (client.origin.unix, 'U'),
         (client.has_flag(Client::NO_EVICT), 'e'),
@@ -51,9 +52,8 @@ pub(super) fn line(core: &Core, client: &Client, now: Millis) -> Vec<u8> {
     for (name, count) in ["sub", "psub", "ssub"].into_iter().zip(&client.subscriptions) {
         add(name, count.load(Relaxed).to_string().as_bytes());
     }
-    for (name, value) in [("multi", "-1"), ("watch", "0")] {
-        add(name, value.as_bytes());
-    }
+    add("multi", client.queued.load(Relaxed).to_string().as_bytes());
+    add("watch", client.watched.load(Relaxed).to_string().as_bytes());
     add("qbuf", input.to_string().as_bytes());
     for name in ["qbuf-free", "argv-mem", "multi-mem", "rbs", "rbp"] {
         add(name, b"0");

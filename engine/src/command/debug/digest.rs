@@ -63,7 +63,7 @@ pub(super) fn values(context: &mut Context<'_>, keys: &[&[u8]], reply: &mut Repl
 }
 
 pub(super) fn all(context: &mut Context<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    let dbs: Vec<u32> = context.core.keyspace.db_sizes().into_iter().map(|(db, _)| db).collect();
+    let dbs: Vec<u32> = context.db_sizes().into_iter().map(|(db, _)| db).collect();
     let digest = context.on_everything(Access::Read, |view| {
         let (mut whole, before) = (Digest::default(), view.db());
         for db in dbs {

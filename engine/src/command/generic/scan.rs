@@ -4,7 +4,6 @@ use super::super::{Args, Categories, Context, Reply, Run, Spec};
 use super::{READ, command};
 use crate::codec::num;
 use crate::error::{Error, Result};
-use crate::keyspace::Walk;
 use crate::operation::generic::{self, KeyType, ScanOptions};
 
 pub(super) const KEYS: Spec = command("keys", 2, Run::Context(&keys))
@@ -36,17 +35,14 @@ pub(super) const SCAN: Spec = command("scan", -2, Run::Context(&scan))
 /// The lowest bits of a position, always zero, that a cursor leaves out: clients keep cursors in doubles.
 const CURSOR_SHIFT: u32 = 16;
 
-fn walk<'c>(context: &'c Context<'_>) -> Walk<'c, 'c> {
-    Walk::Free { space: &context.core.keyspace, db: context.caller.db, now: context.now }
-}
-
 fn keys(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    reply.bulks(&generic::keys(&walk(context), args.get(1))?);
+    let keys = context.on_walk(|walk| generic::keys(walk, args.get(1)))?;
+    reply.bulks(&keys);
     Ok(())
 }
 
 fn random_key(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    match generic::random_key(&walk(context))? {
+    match context.on_walk(|walk| generic::random_key(walk))? {
         Some(key) => reply.bulk(&key),
         None => reply.null(),
     }
@@ -85,7 +81,7 @@ fn scan(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Re
     let mut next = None;
     // A cursor that no call of ours has given lies behind the last key.
     if let (Some(options), 0) = (options, cursor >> (64 - CURSOR_SHIFT)) {
-        next = generic::scan(&walk(context), cursor << CURSOR_SHIFT, &options, &mut found)?;
+        next = context.on_walk(|walk| generic::scan(walk, cursor << CURSOR_SHIFT, &options, &mut found))?;
     }
     reply.array(2);
     reply.bulk(itoa::Buffer::new().format(next.map_or(0, |at| at >> CURSOR_SHIFT)).as_bytes());

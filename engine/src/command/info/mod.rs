@@ -7,6 +7,7 @@ use std::fmt::Display;
 
 use super::{Args, Categories, Context, Core, Flags, Group, Reply, Run, Spec};
 use crate::error::Result;
+use crate::keyspace::DbSize;
 
 pub(super) const COMMANDS: &[Spec] = &[Spec::new("info", -1, Group::Server, Run::Context(&info))
     .flags(Flags::LOADING.union(Flags::STALE))
@@ -43,11 +44,15 @@ const SECTIONS: &[Section] = &[
 
 /// The lines of a section.
 #[derive(Debug, Default)]
-struct Lines(String);
+struct Lines {
+    text: String,
+    /// What only the command can tell: within a transaction the databases are locked.
+    databases: Vec<(u32, DbSize)>,
+}
 
 impl Lines {
     fn add(&mut self, name: impl Display, value: impl Display) {
-        self.0.push_str(&format!("{name}:{value}\r\n"));
+        self.text.push_str(&format!("{name}:{value}\r\n"));
     }
 
     /// Several that are always the same, because what they are about does not exist yet.
@@ -61,28 +66,28 @@ impl Lines {
 fn info(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let wanted: Vec<String> =
         args.from(1).iter().map(|name| String::from_utf8_lossy(name).to_ascii_lowercase()).collect();
-    reply.verbatim("txt", &report(context.core, &wanted));
+    let text = report(context.core, context.db_sizes(), &wanted);
+    reply.verbatim("txt", &text);
     Ok(())
 }
 
-fn report(core: &Core, wanted: &[String]) -> String {
+fn report(core: &Core, databases: Vec<(u32, DbSize)>, wanted: &[String]) -> String {
     let asked = |name: &str| wanted.iter().any(|w| w == name);
     let (default, all) = (wanted.is_empty() || asked("default"), asked("all") || asked("everything"));
-    let mut text = String::new();
+    let mut lines = Lines { text: String::new(), databases };
     for section in SECTIONS {
         let name = section.title.to_ascii_lowercase();
         if !(all || default && section.is_default || asked(&name)) {
             continue;
         }
-        if !text.is_empty() {
-            text.push_str("\r\n");
+        if !lines.text.is_empty() {
+            lines.text.push_str("\r\n");
         }
-        let mut lines = Lines(format!("# {}\r\n", section.title));
+        lines.text.push_str(&format!("# {}\r\n", section.title));
         (section.write)(core, &mut lines);
-        core.host().info(&name, &mut lines.0);
-        text.push_str(&lines.0);
+        core.host().info(&name, &mut lines.text);
     }
-    text
+    lines.text
 }
 
 #[cfg(test)]
@@ -93,7 +98,7 @@ mod tests {
     fn titles(wanted: &[&str]) -> Vec<String> {
         let engine = Engine::open(Options::new()).expect("opens");
         let wanted: Vec<String> = wanted.iter().map(|w| (*w).to_owned()).collect();
-        let text = report(engine.core(), &wanted);
+        let text = report(engine.core(), Vec::new(), &wanted);
         assert!(text.lines().all(|l| l.is_empty() || l.starts_with("# ") || l.contains(':')), "{text}");
         text.lines().filter_map(|l| l.strip_prefix("# ").map(str::to_owned)).collect()
     }

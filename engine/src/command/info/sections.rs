@@ -40,8 +40,10 @@ pub(super) fn clients(core: &Core, lines: &mut Lines) {
     let pause = core.clients.paused(core.keyspace.clock().millis());
     lines.add_all(&["blocked_clients", "tracking_clients"], 0);
     lines.add("pubsub_clients", clients.iter().filter(|c| c.is_subscriber()).count());
-    lines.add("watching_clients", 0);
-    lines.add_all(&["clients_in_timeout_table", "total_watched_keys", "total_blocking_keys"], 0);
+    lines.add("watching_clients", clients.iter().filter(|c| c.watched.load(Relaxed) > 0).count());
+    lines.add_all(&["clients_in_timeout_table"], 0);
+    lines.add("total_watched_keys", clients.iter().map(|c| u64::from(c.watched.load(Relaxed))).sum::<u64>());
+    lines.add("total_blocking_keys", 0);
     lines.add("total_blocking_keys_on_nokey", 0);
     lines.add("paused_reason", if pause.is_some() { "client_pause" } else { "none" });
     let actions = pause.map_or("none", |p| if p.writes_only { "write" } else { "all" });
@@ -204,8 +206,8 @@ pub(super) fn cpu(_: &Core, lines: &mut Lines) {
     }
 }
 
-pub(super) fn keyspace(core: &Core, lines: &mut Lines) {
-    for (db, size) in core.keyspace.db_sizes() {
+pub(super) fn keyspace(_: &Core, lines: &mut Lines) {
+    for (db, size) in lines.databases.clone() {
         let figures = format!("keys={},expires={},avg_ttl=0", size.keys, size.deadlines);
         lines.add(format_args!("db{db}"), figures);
     }

@@ -1,0 +1,102 @@
+//! Watched keys: sessions that want to know whether a key has changed since they looked at it.
+//!
+//! A stripe knows who watches its keys, so a change costs one look at a pointer where nobody watches anything. Whoever
+//! changes a key holds its stripe for writing, and so does whoever begins or ends to watch: a mark is never missed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::stripe::TableId;
+use super::{Key, View};
+use crate::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+/// What a session watches, as those who change keys see it.
+#[derive(Debug, Default)]
+pub struct Watch {
+    broken: AtomicBool,
+}
+
+impl Watch {
+    /// Whether a watched key has changed.
+    pub fn is_broken(&self) -> bool {
+        self.broken.load(Relaxed)
+    }
+}
+
+type ByKey = HashMap<(TableId, Box<[u8]>), Watched>;
+
+/// A key that is watched.
+struct Watched {
+    hash: u64,
+    by: Vec<Arc<Watch>>,
+}
+
+impl Watched {
+    fn tell(&self) {
+        for watch in &self.by {
+            watch.broken.store(true, Relaxed);
+        }
+    }
+}
+
+/// Who watches the keys of a stripe. Nothing, mostly.
+#[derive(Default)]
+pub(super) struct Watchers(Option<Box<ByKey>>);
+
+impl Watchers {
+    /// Tells those who watch a key that it has changed.
+    #[inline]
+    pub(super) fn changed(&self, id: TableId, key: &[u8]) {
+        if let Some(all) = &self.0
+            && let Some(watched) = all.get(&(id, key.into()))
+        {
+            watched.tell();
+        }
+    }
+
+    /// Tells those who watch keys of a database, where `is_there` says that the key is.
+    pub(super) fn all_changed(&self, id: TableId, is_there: impl Fn(&Key<'_>) -> bool) {
+        for ((db, bytes), watched) in self.0.iter().flat_map(|all| all.iter()) {
+            if *db == id && is_there(&Key { bytes, hash: watched.hash }) {
+                watched.tell();
+            }
+        }
+    }
+
+    fn add(&mut self, id: TableId, key: &Key<'_>, watch: &Arc<Watch>) {
+        let place = (id, Box::from(key.bytes));
+        let watched = self.0.get_or_insert_default().entry(place).or_insert(Watched { hash: key.hash, by: Vec::new() });
+        watched.by.push(watch.clone());
+    }
+
+    fn remove(&mut self, id: TableId, key: &Key<'_>, watch: &Arc<Watch>) {
+        let Some(all) = &mut self.0 else { return };
+        let place = (id, Box::from(key.bytes));
+        if let Some(watched) = all.get_mut(&place) {
+            watched.by.retain(|w| !Arc::ptr_eq(w, watch));
+            if watched.by.is_empty() {
+                all.remove(&place);
+            }
+        }
+        if all.is_empty() {
+            self.0 = None;
+        }
+    }
+}
+
+impl View<'_> {
+    /// Begins to watch a key; an expired one is deleted first. Returns whether it is there: if so, and if it is gone
+    /// later, it has changed, be it that nobody has deleted it yet. The view holds the key for writing.
+    pub fn watch(&mut self, key: &Key<'_>, watch: &Arc<Watch>) -> bool {
+        self.drop_expired(key);
+        let db = self.db();
+        self.stripe_mut(key.hash).watchers.add(db, key, watch);
+        self.peek(key).is_some()
+    }
+
+    /// Watches a key no more. The view holds it for writing.
+    pub fn unwatch(&mut self, key: &Key<'_>, watch: &Arc<Watch>) {
+        let db = self.db();
+        self.stripe_mut(key.hash).watchers.remove(db, key, watch);
+    }
+}
