@@ -50,6 +50,12 @@ impl BatchKeys {
                     self.hashes.push(hasher.hash(key));
                 }
             }
+            Keys::Every { first, step, but } => {
+                for i in (first..argv.len().saturating_sub(but)).step_by(step) {
+                    self.positions.push(i);
+                    self.hashes.push(hasher.hash(argv[i]));
+                }
+            }
             Keys::BySpec => {
                 let positions = command.and_then(|c| key_positions(&c.spec, argv).ok()).unwrap_or_default();
                 self.hashes.extend(positions.iter().map(|&p| hasher.hash(argv[p])));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
-use super::flags::Flags;
+use super::flags::{Flags, KeyFlags};
 use super::spec::{Begin, Find, Spec};
 use super::stats::CommandStats;
 
@@ -15,6 +15,15 @@ pub enum Keys {
     None,
     /// The argument at this index.
     One(usize),
+    /// All or every `step`th of the arguments from `first` on, but for the last `but`.
+    Every {
+        /// The index of the first.
+        first: usize,
+        /// The distance from one to the next.
+        step: usize,
+        /// How many arguments behind them are no keys.
+        but: usize,
+    },
     /// By the specs.
     BySpec,
 }
@@ -47,7 +56,11 @@ impl Command {
         let keys = match spec.keys {
             [] => Keys::None,
             [k] => match (k.begin, k.find) {
+                _ if k.flags.contains(KeyFlags::NOT_KEY) => Keys::BySpec,
                 (Begin::Index(i), Find::Range { last: 0, .. }) => Keys::One(i),
+                (Begin::Index(first), Find::Range { last: last @ ..0, step, limit: 0 | 1 }) => {
+                    Keys::Every { first, step: step.max(1), but: last.unsigned_abs() as usize - 1 }
+                }
                 _ => Keys::BySpec,
             },
             _ => Keys::BySpec,
