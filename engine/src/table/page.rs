@@ -36,6 +36,9 @@ const CLASSES: [(u8, u8); 10] =
     [(4, 1), (8, 1), (12, 1), (16, 1), (24, 2), (32, 2), (40, 3), (48, 3), (56, 4), (64, 4)];
 const LARGEST: u8 = CLASSES.len() as u8 - 1;
 
+/// Slots of the largest page.
+pub(super) const MAX_SLOTS: usize = (CLASSES[LARGEST as usize].0 as usize - 1) * SLOTS;
+
 /// Mark of a bucket: a key whose home it is lives in the next bucket.
 const SPILLED: u64 = 1;
 /// Mark of a bucket: a key whose home it is lives in the stash.
@@ -160,7 +163,8 @@ impl PageRef {
         lines - 1 - stash
     }
 
-    fn slots(self) -> usize {
+    /// How many slots the page has.
+    pub(super) fn slots(self) -> usize {
         (self.shape().0 - 1) * SLOTS
     }
 
