@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::flags::{Flags, KeyFlags};
 use super::spec::{Begin, Find, Spec};
 use super::stats::CommandStats;
+use crate::keyspace::Access;
 
 /// How the keys of a command are found, prepared for speed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,6 +43,9 @@ pub struct Command {
     pub flags: Flags,
     /// How its keys are found.
     pub keys: Keys,
+    /// What it does with the stripes that it asks for. A command that only reads may still keep something with the
+    /// value that it found out, and says so in its key specs (`PFCOUNT`).
+    pub access: Access,
     /// What is counted of it.
     pub stats: CommandStats,
     /// Its number in the registry, by which [`Registry::by_number`] finds it.
@@ -65,6 +69,8 @@ impl Command {
             },
             _ => Keys::BySpec,
         };
+        let written = KeyFlags::RW | KeyFlags::OW | KeyFlags::RM;
+        let writes = spec.flags.contains(Flags::WRITE) || spec.keys.iter().any(|k| k.flags.intersects(written));
         Self {
             spec: *spec,
             full_name,
@@ -72,6 +78,7 @@ impl Command {
             subcommands,
             flags: spec.all_flags(),
             keys,
+            access: if writes { Access::Write } else { Access::Read },
             stats: CommandStats::default(),
             number: 0,
         }
