@@ -6,6 +6,7 @@ pub mod hash;
 pub mod hyperloglog;
 pub mod lcs;
 pub mod list;
+mod member_hash;
 pub mod set;
 mod size_class;
 pub mod sorted_set;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 pub use hash::Hash;
 pub use list::List;
+pub use member_hash::hasher;
 pub use set::Set;
 pub use size_class::size_class;
 pub use sorted_set::SortedSet;
