@@ -1,11 +1,14 @@
 //! The data types as plain structures: no keys, no locks, no RESP.
 
 pub mod bits;
+mod block;
 pub mod compact;
 pub mod hash;
 pub mod hyperloglog;
+pub mod intset;
 pub mod lcs;
 pub mod list;
+pub mod listpack;
 mod member_hash;
 pub mod set;
 mod size_class;
@@ -15,7 +18,9 @@ pub mod stream;
 use std::sync::Arc;
 
 pub use hash::Hash;
+pub use intset::Intset;
 pub use list::List;
+pub use listpack::Listpack;
 pub use member_hash::hasher;
 pub use set::Set;
 pub use size_class::size_class;
