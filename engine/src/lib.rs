@@ -69,6 +69,8 @@ pub use config::Directive;
 pub use engine::{Engine, Options};
 pub use error::{Error, Result};
 pub use operation::bitmap::{BitOp, BitRange, BitUnit, FieldOp};
+pub use operation::list::{PositionOptions, Side};
+pub use operation::sort::SortOptions;
 pub use operation::string::{Condition, Expiry, GetExpiry, SetExpiry, SetOptions};
 pub use session::{Connection, Session};
 pub use value::bits::{Field, Overflow};
