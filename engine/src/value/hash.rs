@@ -162,13 +162,7 @@ impl Hash {
     }
 
     fn make_large(&mut self) -> &mut Fields {
-        if let Form::Small(listpack) = self.0.form() {
-            self.0 = Compact::large(Box::new(large_from(listpack)));
-        }
-        match self.0.form_mut() {
-            FormMut::Large(fields) => fields,
-            FormMut::Small(_) => unreachable!("it has just been made large"),
-        }
+        self.0.make_large(large_from)
     }
 
     /// Makes it large if it has more than so many fields.

@@ -11,7 +11,7 @@ const WINDOW_MAX: usize = 32;
 const PATIENCE: usize = 10_000;
 
 /// Gives a number below its argument, which is not zero.
-pub type Below<'r> = &'r mut dyn FnMut(usize) -> usize;
+type Below<'r> = &'r mut dyn FnMut(usize) -> usize;
 
 type Pair<'a> = (Item<'a>, Item<'a>);
 
