@@ -6,9 +6,10 @@
 mod expiry;
 mod number;
 
+use crate::clock::Millis;
 use crate::codec::glob::glob_match;
 use crate::error::Result;
-use crate::keyspace::{Effect, Event, EventClass, Key, Settings, View};
+use crate::keyspace::{Effect, Event, EventClass, Key, Settings, View, random};
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::value::listpack::Item;
 use crate::value::{FieldDeadline, Hash, HashLimits};
@@ -103,11 +104,7 @@ pub fn set_nx(view: &mut View<'_>, key: &Key<'_>, field: &[u8], value: &[u8]) ->
 ///
 /// # Errors
 /// [`WRONG_TYPE`](crate::Error::WRONG_TYPE).
-pub fn remove<'a>(
-    view: &mut View<'_>,
-    key: &Key<'_>,
-    fields: impl Iterator<Item = &'a [u8]> + Clone,
-) -> Result<usize> {
+pub fn remove<'a>(view: &mut View<'_>, key: &Key<'_>, fields: impl Iterator<Item = &'a [u8]> + Clone) -> Result<usize> {
     let Some(mut hash) = view.edit::<Hash>(key)? else { return Ok(0) };
     let mut removed = 0;
     for field in fields.clone() {
@@ -170,19 +167,51 @@ pub fn get_del<'a>(
     Ok(())
 }
 
+/// HRANDFIELD: a field, each with the same probability. O(1).
+pub fn random_field(hash: &Hash, now: Millis) -> Option<(Item<'_>, Item<'_>)> {
+    hash.random(now, &mut below)
+}
+
+/// HRANDFIELD with a count: different fields, as many as there are, or with a negative count the same ones any number
+/// of times. `start` hears how many come before `visit` gets them. O(count), or O(n) where that is a large part.
+pub fn random_fields<'h>(
+    hash: &'h Hash,
+    now: Millis,
+    count: i64,
+    start: impl FnOnce(usize),
+    visit: impl FnMut((Item<'h>, Item<'h>)),
+) {
+    let len = hash.len_at(now);
+    let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+    if count >= 0 {
+        let wanted = wanted.min(len);
+        start(wanted);
+        hash.random_distinct(wanted, now, &mut below, visit);
+    } else {
+        let wanted = if len == 0 { 0 } else { wanted };
+        start(wanted);
+        hash.random_many(wanted, now, &mut below, visit);
+    }
+}
+
+/// A number below `n`, which is not zero.
+fn below(n: usize) -> usize {
+    ((u128::from(random()) * n as u128) >> 64) as usize
+}
+
 /// Empty buckets cost little, and walking a small hash in one call saves many a round trip.
 const FREE_STEPS: usize = 256;
 
 /// HSCAN: visits fields from `position` on, about `count` of them, and returns the position to go on from, `None` at the
 /// end. What is there from the first call to the last is visited exactly once; the lowest 16 bits of a position are
 /// zero. A small hash comes whole. O(count).
-pub fn scan(
-    hash: &Hash,
-    now: u64,
+pub fn scan<'h>(
+    hash: &'h Hash,
+    now: Millis,
     position: u64,
     count: usize,
     pattern: Option<&[u8]>,
-    mut visit: impl FnMut(Item<'_>, Item<'_>),
+    mut visit: impl FnMut(Item<'h>, Item<'h>),
 ) -> Option<u64> {
     let pattern = pattern.filter(|p| *p != b"*");
     let (mut seen, mut steps) = (0, 0);

@@ -62,10 +62,12 @@ impl Hash {
         let len = self.len_at(now);
         if let Form::Large(fields) = self.0.form()
             && count.saturating_mul(3) < len
+            && !self.is_due(now)
         {
             let mut drawn = HashSet::with_capacity(count);
             while drawn.len() < count {
-                let Some((name, value)) = draw(fields, now, below) else { return };
+                let pair = draw(fields, now, below).or_else(|| self.random(now, below));
+                let Some((name, value)) = pair else { return };
                 if let Item::Bytes(bytes) = name
                     && drawn.insert(bytes)
                 {
