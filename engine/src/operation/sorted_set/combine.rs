@@ -81,20 +81,15 @@ impl<'v> Source<'v> {
     fn score(self, member: &[u8]) -> Option<f64> {
         match self {
             Self::Sorted(set) => set.score(member),
-            Self::Plain(set) => plain::contains(set, member).then_some(1.0),
+            Self::Plain(set) => set.contains(member).then_some(1.0),
         }
     }
 
-    /// Visits all members; stops when `visit` says false.
-    fn visit(self, mut visit: impl FnMut(&[u8], f64) -> bool) {
+    fn for_each(self, mut visit: impl FnMut(&[u8], f64)) {
         let mut buffer = itoa::Buffer::new();
         match self {
-            Self::Sorted(set) => {
-                set.iter().all(|(member, score)| visit(member.bytes(&mut buffer), score));
-            }
-            Self::Plain(set) => {
-                plain::visit(set, |member| visit(member, 1.0));
-            }
+            Self::Sorted(set) => set.iter().for_each(|(member, score)| visit(member.bytes(&mut buffer), score)),
+            Self::Plain(set) => set.for_each(|member| visit(member.bytes(&mut buffer), 1.0)),
         }
     }
 }
@@ -147,9 +142,8 @@ fn union(mut sources: Vec<Weighted<'_>>, aggregate: Aggregate) -> Builder {
     let mut built = Builder::default();
     for Weighted { source, weight } in sources {
         let Some(source) = source else { continue };
-        source.visit(|member, score| {
+        source.for_each(|member, score| {
             built.merge(member, number_or_zero(score * weight), |a, b| aggregate.of(a, b));
-            true
         });
     }
     built
@@ -159,13 +153,12 @@ fn inter(mut sources: Vec<Weighted<'_>>, aggregate: Aggregate) -> Builder {
     sources.sort_by_key(Weighted::len);
     let mut built = Builder::default();
     let Some((Weighted { source: Some(smallest), weight }, others)) = sources.split_first() else { return built };
-    smallest.visit(|member, score| {
+    smallest.for_each(|member, score| {
         let first = number_or_zero(score * weight);
         let score = others.iter().try_fold(first, |sum, other| Some(aggregate.of(sum, other.score(member)?)));
         if let Some(score) = score {
             built.add(member, score);
         }
-        true
     });
     built
 }
@@ -173,11 +166,10 @@ fn inter(mut sources: Vec<Weighted<'_>>, aggregate: Aggregate) -> Builder {
 fn diff(sources: &[Weighted<'_>]) -> Builder {
     let mut built = Builder::default();
     let Some((Weighted { source: Some(first), .. }, others)) = sources.split_first() else { return built };
-    first.visit(|member, score| {
+    first.for_each(|member, score| {
         if others.iter().all(|other| other.score(member).is_none()) {
             built.add(member, score);
         }
-        true
     });
     built
 }
@@ -192,9 +184,9 @@ pub fn inter_card(view: &View<'_>, keys: &[Key<'_>], limit: usize) -> Result<usi
     sources.sort_by_key(Weighted::len);
     let mut count = 0;
     if let Some((Weighted { source: Some(smallest), .. }, others)) = sources.split_first() {
-        smallest.visit(|member, _| {
-            count += usize::from(others.iter().all(|other| other.score(member).is_some()));
-            limit == 0 || count < limit
+        smallest.for_each(|member, _| {
+            let counts = limit == 0 || count < limit;
+            count += usize::from(counts && others.iter().all(|other| other.score(member).is_some()));
         });
     }
     Ok(count)
@@ -225,20 +217,11 @@ pub fn combine_store(view: &mut View<'_>, dest: &Key<'_>, keys: &[Key<'_>], how:
         let effect = if weights.is_empty() {
             effect
         } else {
-            weights.iter().fold(effect.arg("WEIGHTS"), |effect, weight| effect.score(*weight))
+            // The command wants as many weights as keys.
+            let all = weights.iter().copied().chain(std::iter::repeat(1.0)).take(keys.len());
+            all.fold(effect.arg("WEIGHTS"), Effect::score)
         };
         let name = Aggregate::NAMES.iter().find(|(_, a)| *a == aggregate).map_or("sum", |(name, _)| name);
         effect.arg("AGGREGATE").arg(name)
     }))
-}
-
-/// Sets, as far as they are there.
-mod plain {
-    use crate::value::Set;
-
-    pub(super) fn contains(_set: &Set, _member: &[u8]) -> bool {
-        false
-    }
-
-    pub(super) fn visit(_set: &Set, _visit: impl FnMut(&[u8]) -> bool) {}
 }
