@@ -15,6 +15,7 @@ mod streams;
 mod strings;
 
 pub use keys::{CopyOptions, ExpireCondition, KeyType, Scan, Ttl};
+pub use sorted_sets::{Scored, ZCombine};
 
 use std::sync::Arc;
 
