@@ -62,13 +62,14 @@ pub mod sys;
 pub mod table;
 pub mod value;
 
-pub use api::{CopyOptions, Db, ExpireCondition, KeyType, Scan, Ttl};
+pub use api::{CopyOptions, Db, ExpireCondition, FieldValue, HashScan, KeyType, Scan, Ttl};
 pub use clock::{Clock, ManualClock};
 pub use command::{Core, Host, Origin, Spec, Value};
 pub use config::Directive;
 pub use engine::{Engine, Options};
 pub use error::{Error, Result};
 pub use operation::bitmap::{BitOp, BitRange, BitUnit, FieldOp};
+pub use operation::hash::{FieldCondition, FieldExpired, FieldSetOptions};
 pub use operation::string::{Condition, Expiry, GetExpiry, SetExpiry, SetOptions};
 pub use session::{Connection, Session};
 pub use value::bits::{Field, Overflow};
