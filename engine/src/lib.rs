@@ -63,6 +63,7 @@ pub mod table;
 pub mod value;
 
 pub use api::{CopyOptions, Db, ExpireCondition, KeyType, Scan, Scored, Ttl, ZCombine};
+pub use api::{CopyOptions, Db, ExpireCondition, FieldValue, HashScan, KeyType, Scan, Ttl};
 pub use clock::{Clock, ManualClock};
 pub use command::{Core, Host, Origin, Spec, Value};
 pub use config::Directive;
@@ -72,6 +73,7 @@ pub use operation::bitmap::{BitOp, BitRange, BitUnit, FieldOp};
 pub use operation::list::{PositionOptions, Side};
 pub use operation::sort::SortOptions;
 pub use operation::sorted_set::{AddOptions, Added, Aggregate, ZEnd, ZRange};
+pub use operation::hash::{FieldCondition, FieldExpired, FieldSetOptions};
 pub use operation::string::{Condition, Expiry, GetExpiry, SetExpiry, SetOptions};
 pub use session::{Connection, Session};
 pub use value::bits::{Field, Overflow};
