@@ -14,6 +14,7 @@ mod sorted_sets;
 mod streams;
 mod strings;
 
+pub use geo::Place;
 pub use keys::{CopyOptions, ExpireCondition, KeyType, Scan, Ttl};
 pub use sorted_sets::{Scored, ZCombine};
 
