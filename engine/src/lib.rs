@@ -70,6 +70,8 @@ pub use engine::{Engine, Options};
 pub use error::{Error, Result};
 pub use operation::bitmap::{BitOp, BitRange, BitUnit, FieldOp};
 pub use operation::geo::{Center, Order, Point, Search, Shape, Store, Unit};
+pub use operation::list::{PositionOptions, Side};
+pub use operation::sort::SortOptions;
 pub use operation::sorted_set::{AddOptions, Added, Aggregate, ZEnd, ZRange};
 pub use operation::string::{Condition, Expiry, GetExpiry, SetExpiry, SetOptions};
 pub use session::{Connection, Session};

@@ -279,6 +279,11 @@ impl KeyTable {
         self.bytes = self.bytes - before + after;
     }
 
+    /// Notes that something of a key is due at a time.
+    pub(super) fn note_deadline(&mut self, key: &Key<'_>, deadline: Millis) {
+        self.table.note_deadline(key.hash, deadline);
+    }
+
     /// Gives a key a deadline, or takes it away. False if the key is not there.
     pub(super) fn set_deadline(&mut self, key: &Key<'_>, deadline: Option<Millis>, epoch: bool) -> bool {
         let Some((slot, old)) = self.find_slot(key) else { return false };

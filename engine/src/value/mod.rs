@@ -18,7 +18,7 @@ pub mod stream;
 
 use std::sync::Arc;
 
-pub use hash::Hash;
+pub use hash::{FieldDeadline, Hash, HashLimits};
 pub use intset::Intset;
 pub use list::List;
 pub use listpack::Listpack;

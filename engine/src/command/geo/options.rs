@@ -102,7 +102,7 @@ impl Request {
     /// Looks at the arguments in Redis's order; `set` is what is at the key that is searched.
     pub(super) fn parse(form: Form, args: &Args<'_>, set: Option<&SortedSet>) -> Result<Self> {
         let mut center = None;
-        let (mut has_center, mut shape) = (false, None);
+        let (mut by_member, mut by_point, mut shape) = (false, false, None);
         match form {
             Form::Radius { .. } => {
                 center = Some(point(args.get(2), args.get(3))?);
@@ -115,6 +115,8 @@ impl Request {
             }
             _ => {}
         }
+        // The same way twice is fine, and the last one counts.
+        let is_box = |shape: &Option<(Shape, Unit)>| matches!(shape, Some((Shape::Box { .. }, _)));
         let mut request = Self { search: None, shown: Shown::default(), store: None };
         let mut kind = Store::Place;
         let (mut order, mut count, mut any) = (None, None, false);
@@ -142,18 +144,18 @@ impl Request {
                 let kind = if args.is(i, "STORE") { Store::Place } else { Store::Distance };
                 request.store = Some((i + 1, kind));
                 i += 1;
-            } else if form.is_search() && args.is(i, "FROMMEMBER") && left >= 1 && !has_center {
+            } else if form.is_search() && args.is(i, "FROMMEMBER") && left >= 1 && !by_point {
                 center = place_of(set, args.get(i + 1))?;
-                has_center = true;
+                by_member = true;
                 i += 1;
-            } else if form.is_search() && args.is(i, "FROMLONLAT") && left >= 2 && !has_center {
+            } else if form.is_search() && args.is(i, "FROMLONLAT") && left >= 2 && !by_member {
                 center = Some(point(args.get(i + 1), args.get(i + 2))?);
-                has_center = true;
+                by_point = true;
                 i += 2;
-            } else if form.is_search() && args.is(i, "BYRADIUS") && left >= 2 && shape.is_none() {
+            } else if form.is_search() && args.is(i, "BYRADIUS") && left >= 2 && !is_box(&shape) {
                 shape = Some(radius(args, i + 1)?);
                 i += 2;
-            } else if form.is_search() && args.is(i, "BYBOX") && left >= 3 && shape.is_none() {
+            } else if form.is_search() && args.is(i, "BYBOX") && left >= 3 && (shape.is_none() || is_box(&shape)) {
                 shape = Some(in_box(args, i + 1)?);
                 i += 3;
             } else if form == Form::SearchStore && args.is(i, "STOREDIST") {
@@ -174,7 +176,7 @@ impl Request {
         }
         let exactly_one =
             |of: &str| Error::quoting(&format!("ERR exactly one of {of} can be specified for "), args.get(0), "");
-        if form.is_search() && !has_center {
+        if form.is_search() && !by_member && !by_point {
             return Err(exactly_one("FROMMEMBER or FROMLONLAT"));
         }
         if form.is_search() && shape.is_none() {
