@@ -1,5 +1,8 @@
 //! Places on earth.
 
+#[cfg(test)]
+mod tests;
+
 use super::Db;
 use crate::error::Result;
 use crate::keyspace::Access;
