@@ -15,6 +15,7 @@ mod streams;
 mod strings;
 
 pub use hashes::{FieldValue, HashScan};
+pub use geo::Place;
 pub use keys::{CopyOptions, ExpireCondition, KeyType, Scan, Ttl};
 pub use sorted_sets::{Scored, ZCombine};
 

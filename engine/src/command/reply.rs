@@ -432,6 +432,23 @@ impl<'a> Reply<'a> {
         );
     }
 
+    /// A floating-point number in up to 17 digits behind the point, without an exponent; a string in RESP2.
+    pub fn exact_double(&mut self, n: f64) {
+        let text = format!("{n:.17}");
+        let text = text.trim_end_matches('0').trim_end_matches('.');
+        if !self.resp3 {
+            return self.bulk(text.as_bytes());
+        }
+        self.write(
+            |out| {
+                out.tail.push(b',');
+                out.tail.extend_from_slice(text.as_bytes());
+                out.tail.extend_from_slice(b"\r\n");
+            },
+            || Value::Double(n),
+        );
+    }
+
     /// A truth value; 1 or 0 in RESP2.
     pub fn bool(&mut self, is: bool) {
         if !self.resp3 {
