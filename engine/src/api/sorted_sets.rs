@@ -191,11 +191,7 @@ impl Db {
     ///
     /// # Errors
     /// As for [`zcard`](Self::zcard).
-    pub fn zrank_with_score(
-        &self,
-        key: impl AsRef<[u8]>,
-        member: impl AsRef<[u8]>,
-    ) -> Result<Option<(usize, f64)>> {
+    pub fn zrank_with_score(&self, key: impl AsRef<[u8]>, member: impl AsRef<[u8]>) -> Result<Option<(usize, f64)>> {
         self.read(key.as_ref(), |view, key| sorted_set::rank(view, key, member.as_ref(), false))
     }
 
@@ -254,12 +250,7 @@ impl Db {
     ///
     /// # Errors
     /// As for [`zadd`](Self::zadd).
-    pub fn zrange_store(
-        &self,
-        dest: impl AsRef<[u8]>,
-        source: impl AsRef<[u8]>,
-        range: &ZRange<'_>,
-    ) -> Result<usize> {
+    pub fn zrange_store(&self, dest: impl AsRef<[u8]>, source: impl AsRef<[u8]>, range: &ZRange<'_>) -> Result<usize> {
         let keys = [dest.as_ref(), source.as_ref()].map(|key| self.core.keyspace.key(key));
         self.on_keys(Access::Write, &keys, |view| sorted_set::range_store(view, &keys[0], &keys[1], range))
     }
@@ -340,14 +331,10 @@ impl Db {
     ///
     /// # Errors
     /// As for [`zcard`](Self::zcard).
-    pub fn zmpop(
-        &self,
-        keys: &[impl AsRef<[u8]>],
-        end: ZEnd,
-        count: usize,
-    ) -> Result<Option<(Vec<u8>, Vec<Scored>)>> {
+    pub fn zmpop(&self, keys: &[impl AsRef<[u8]>], end: ZEnd, count: usize) -> Result<Option<(Vec<u8>, Vec<Scored>)>> {
         let keys = self.zkeys(keys);
-        let popped = self.change_keys(&keys, |view| sorted_set::pop_first(view, keys.iter().copied(), end, count))??;
+        let popped =
+            self.change_keys(&keys, |view| sorted_set::pop_first(view, keys.iter().copied(), end, count))??;
         Ok(popped.map(|(key, members)| (key.bytes.to_vec(), members)))
     }
 

@@ -109,12 +109,7 @@ impl SortedSet {
 
     /// Gives a member the score that `change` makes of its old one (`None` if it is not there); leaves it as it is
     /// where that makes none. O(log n), O(n) for a small set.
-    pub fn update(
-        &mut self,
-        member: &[u8],
-        limits: Limits,
-        change: impl FnOnce(Option<f64>) -> Option<f64>,
-    ) -> Change {
+    pub fn update(&mut self, member: &[u8], limits: Limits, change: impl FnOnce(Option<f64>) -> Option<f64>) -> Change {
         match self.0.form_mut() {
             FormMut::Small(pack) => match small::find(pack, member) {
                 Some(found) => match change(Some(found.score)) {

@@ -56,7 +56,9 @@ fn member(g: &mut Generator) -> Vec<u8> {
         0 => g.value(),
         1 => g.integer(),
         2..=3 => format!("member:{}", g.rng.below(300)).into(),
-        _ => argv![g.rng.pick(&["a", "b", "c", "d", "e", "aa", "ab", "0", "1", "2", "-1", "100", "x\0y", ""])].remove(0),
+        _ => {
+            argv![g.rng.pick(&["a", "b", "c", "d", "e", "aa", "ab", "0", "1", "2", "-1", "100", "x\0y", ""])].remove(0)
+        }
     }
 }
 
@@ -71,7 +73,8 @@ fn score(g: &mut Generator) -> Vec<u8> {
 
 fn score_bound(g: &mut Generator) -> Vec<u8> {
     match g.rng.below(8) {
-        0 => argv![g.rng.pick(&["-inf", "+inf", "inf", "(inf", "(-inf", "", "(", "((1", "nan", "[1", " 1", "1 "])].remove(0),
+        0 => argv![g.rng.pick(&["-inf", "+inf", "inf", "(inf", "(-inf", "", "(", "((1", "nan", "[1", " 1", "1 "])]
+            .remove(0),
         1..=2 => [b"(".to_vec(), score(g)].concat(),
         3..=4 => argv![g.rng.pick(&["-inf", "+inf"])].remove(0),
         _ => score(g),

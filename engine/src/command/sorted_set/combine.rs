@@ -94,9 +94,10 @@ impl<'a> Request<'a> {
     /// Reads the arguments from the number of keys on. The types of the keys are judged before what follows them.
     fn parse(view: &View<'_>, args: &Args<'a>, kind: Kind, number: usize, name: &str) -> Result<Self> {
         let count = args.int(number)?;
-        let count = usize::try_from(count).ok().filter(|&n| n > 0).ok_or_else(|| {
-            Error::new(format!("ERR at least 1 input key is needed for '{name}' command"))
-        })?;
+        let count = usize::try_from(count)
+            .ok()
+            .filter(|&n| n > 0)
+            .ok_or_else(|| Error::new(format!("ERR at least 1 input key is needed for '{name}' command")))?;
         if count > args.len() - number - 1 {
             return Err(Error::SYNTAX);
         }

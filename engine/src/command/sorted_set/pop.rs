@@ -9,26 +9,18 @@ use crate::value::listpack::Item;
 
 const COST: &str = "O(log(N)*M) with N being the number of members and M the number of those taken.";
 
-pub(super) const ZPOPMIN: Spec =
-    spec("zpopmin", -2, Run::Keys(&zpopmin)).flags(FAST_WRITE).keys(&[KeySpec::at(1, POPS)]).docs(
-        "5.0.0",
-        "Takes the members with the lowest scores out of a sorted set.",
-        COST,
-        "key [count]",
-    );
+pub(super) const ZPOPMIN: Spec = spec("zpopmin", -2, Run::Keys(&zpopmin))
+    .flags(FAST_WRITE)
+    .keys(&[KeySpec::at(1, POPS)])
+    .docs("5.0.0", "Takes the members with the lowest scores out of a sorted set.", COST, "key [count]");
 
-pub(super) const ZPOPMAX: Spec =
-    spec("zpopmax", -2, Run::Keys(&zpopmax)).flags(FAST_WRITE).keys(&[KeySpec::at(1, POPS)]).docs(
-        "5.0.0",
-        "Takes the members with the highest scores out of a sorted set.",
-        COST,
-        "key [count]",
-    );
+pub(super) const ZPOPMAX: Spec = spec("zpopmax", -2, Run::Keys(&zpopmax))
+    .flags(FAST_WRITE)
+    .keys(&[KeySpec::at(1, POPS)])
+    .docs("5.0.0", "Takes the members with the highest scores out of a sorted set.", COST, "key [count]");
 
-pub(super) const ZMPOP: Spec = spec("zmpop", -4, Run::Keys(&zmpop))
-    .flags(Flags::WRITE)
-    .keys(&[KeySpec::counted(1, 1, POPS)])
-    .docs(
+pub(super) const ZMPOP: Spec =
+    spec("zmpop", -4, Run::Keys(&zmpop)).flags(Flags::WRITE).keys(&[KeySpec::counted(1, 1, POPS)]).docs(
         "7.0.0",
         "Takes members with the lowest or the highest scores out of the first sorted set that is not empty.",
         "O(K)+O(log(N)*M) with K being the number of keys, N the number of members and M the number of those taken.",

@@ -26,8 +26,20 @@ impl Aggregate {
         match self {
             // Infinities of both signs make 0.
             Self::Sum => number_or_zero(a + b),
-            Self::Min => if b < a { b } else { a },
-            Self::Max => if b > a { b } else { a },
+            Self::Min => {
+                if b < a {
+                    b
+                } else {
+                    a
+                }
+            }
+            Self::Max => {
+                if b > a {
+                    b
+                } else {
+                    a
+                }
+            }
         }
     }
 }

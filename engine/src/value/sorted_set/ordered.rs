@@ -575,8 +575,7 @@ impl Ordered {
             let below = self.check_below(child, height - 1, false);
             assert_eq!(below.0, inner.counts[i]);
             let entries = inner.entries();
-            let entry =
-                super::node::Entries { highs: &entries.highs[i..=i], slots: &entries.slots[i..=i] }.first();
+            let entry = super::node::Entries { highs: &entries.highs[i..=i], slots: &entries.slots[i..=i] }.first();
             assert_eq!(entry, first_of(child, height - 1));
             count += below.0;
             bytes += below.1;

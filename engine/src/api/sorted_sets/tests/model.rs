@@ -97,8 +97,11 @@ fn by() -> impl Strategy<Value = By> {
 }
 
 fn part() -> impl Strategy<Value = Part> {
-    (by(), any::<bool>(), prop::option::of((-1..10i64, -1..10i64)))
-        .prop_map(|(by, reversed, limit)| Part { by, reversed, limit })
+    (by(), any::<bool>(), prop::option::of((-1..10i64, -1..10i64))).prop_map(|(by, reversed, limit)| Part {
+        by,
+        reversed,
+        limit,
+    })
 }
 
 pub(super) fn step() -> impl Strategy<Value = Step> {
@@ -315,7 +318,12 @@ impl Model {
             let len = all.len() as i64;
             let place = |n: i64| if n < 0 { n + len } else { n };
             let (start, end) = (place(start).max(0), place(end));
-            return all.into_iter().enumerate().filter(|(i, _)| (start..=end).contains(&(*i as i64))).map(|(_, p)| p).collect();
+            return all
+                .into_iter()
+                .enumerate()
+                .filter(|(i, _)| (start..=end).contains(&(*i as i64)))
+                .map(|(_, p)| p)
+                .collect();
         }
         let (scores, members) = (part.by.score_range(), part.by.lex_range());
         all.retain(|(m, s)| {
@@ -354,8 +362,20 @@ impl Model {
                         let weighted = if matches!(kind, Kind::Union) || n == 0 { number(weighted) } else { weighted };
                         *sum = match aggregate(how) {
                             Aggregate::Sum => number(*sum + weighted),
-                            Aggregate::Min => if weighted < *sum { weighted } else { *sum },
-                            Aggregate::Max => if weighted > *sum { weighted } else { *sum },
+                            Aggregate::Min => {
+                                if weighted < *sum {
+                                    weighted
+                                } else {
+                                    *sum
+                                }
+                            }
+                            Aggregate::Max => {
+                                if weighted > *sum {
+                                    weighted
+                                } else {
+                                    *sum
+                                }
+                            }
                         };
                         *times += 1;
                     }
@@ -435,9 +455,7 @@ impl Model {
         let old = self.sets[key].get(member).copied();
         let wanted = match old {
             None => flags & XX == 0,
-            Some(old) => {
-                flags & NX == 0 && !(flags & GT != 0 && score <= old) && !(flags & LT != 0 && score >= old)
-            }
+            Some(old) => flags & NX == 0 && !(flags & GT != 0 && score <= old) && !(flags & LT != 0 && score >= old),
         };
         if !wanted {
             return None;
