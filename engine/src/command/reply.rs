@@ -417,6 +417,12 @@ impl<'a> Reply<'a> {
 
     /// A floating-point number; a string in RESP2.
     pub fn double(&mut self, n: f64) {
+        // Most scores are whole numbers, which need no allocation.
+        const WHOLE_MAX: f64 = (1_u64 << 53) as f64;
+        let is_whole = n.trunc() == n && n.abs() < WHOLE_MAX && (n != 0.0 || n.is_sign_positive());
+        if is_whole && !self.resp3 {
+            return self.bulk_int(n as i64);
+        }
         let mut text = Vec::new();
         crate::codec::num::write_f64(&mut text, n);
         if !self.resp3 {
