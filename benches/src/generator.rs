@@ -34,6 +34,11 @@ impl Load {
         Self { pipeline, ..self }
     }
 
+    /// Sends from `clients` connections; fewer, where replies are large.
+    pub fn clients(self, clients: u32) -> Self {
+        Self { clients, ..self }
+    }
+
     /// Sends `requests` requests.
     pub fn requests(self, requests: u64) -> Self {
         Self { requests, ..self }

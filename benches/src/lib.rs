@@ -7,6 +7,8 @@
 //! Only Linux is supported: the figures come from `/proc`. Benches of the engine as a library (no server, no socket)
 //! belong to `benches/benches/`, next to this crate's `src/`.
 
+pub mod collections;
+pub mod feed;
 pub mod generator;
 pub mod lab;
 pub mod loader;

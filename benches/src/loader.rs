@@ -142,7 +142,7 @@ fn write_decimal(digits: &mut [u8], mut number: u64) {
 }
 
 /// A number that looks random and differs for each input: the output step of SplitMix64.
-fn scrambled(number: u64) -> u64 {
+pub fn scrambled(number: u64) -> u64 {
     let mut z = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

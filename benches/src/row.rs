@@ -62,6 +62,8 @@ pub enum Unit {
     CpuMicros,
     /// Bytes of resident memory for one key.
     BytesPerKey,
+    /// Bytes of resident memory for one item of a collection, or one small collection.
+    BytesPerItem,
     /// Milliseconds by the clock.
     Millis,
 }
@@ -96,6 +98,7 @@ impl Unit {
         match self {
             Self::CpuMicros => "server CPU, µs a request",
             Self::BytesPerKey => "RSS, bytes a key",
+            Self::BytesPerItem => "RSS, bytes an item",
             Self::Millis => "ms",
         }
     }
@@ -104,7 +107,7 @@ impl Unit {
     pub const fn decimals(self) -> usize {
         match self {
             Self::CpuMicros | Self::Millis => 2,
-            Self::BytesPerKey => 1,
+            Self::BytesPerKey | Self::BytesPerItem => 1,
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Targets are commitments, so a row's target changes in a commit that says why, never to make a run pass.
 
+mod types;
+
 use crate::generator::Load;
 use crate::row::{Rounds, Row, Target, Unit};
 use crate::work::{cpu, growth, memory};
@@ -13,7 +15,7 @@ pub fn all() -> Vec<Row> {
     let set = || Load::new("SET", ["SET", KEY, &value]);
     let mget = || Load::new("MGET", std::iter::once("MGET").chain([KEY; 10]));
     let mset = || Load::new("MSET", std::iter::once("MSET").chain([KEY, &value].into_iter().cycle().take(20)));
-    vec![
+    let mut rows = vec![
         Row {
             name: "pipelined",
             title: "GET and SET, 1 M keys, 64 B values, 50 clients, pipeline of 32",
@@ -62,7 +64,9 @@ pub fn all() -> Vec<Row> {
             rounds: Rounds::Asked,
             run: growth::longest_request(20_000_000),
         },
-    ]
+    ];
+    rows.extend(types::rows());
+    rows
 }
 
 /// A key of the preloaded keyspace, any of them: the load generator puts twelve digits in place of the word.

@@ -78,9 +78,14 @@ impl Server {
 
     /// An error unless the server holds exactly `keys` keys.
     pub fn expect_keys(&self, keys: u64) -> Result<()> {
-        match Wire::connect(self.port)?.call(&["DBSIZE"])? {
-            Reply::Text(held) if held == keys.to_string() => Ok(()),
-            other => bail!("{keys} keys were loaded, DBSIZE says {other:?}"),
+        self.expect(&["DBSIZE"], keys)
+    }
+
+    /// An error unless the server answers `items` to a command that counts.
+    pub fn expect(&self, count: &[&str], items: u64) -> Result<()> {
+        match Wire::connect(self.port)?.call(count)? {
+            Reply::Text(held) if held == items.to_string() => Ok(()),
+            other => bail!("{items} were loaded, {} says {other:?}", count.join(" ")),
         }
     }
 

@@ -11,26 +11,7 @@ import time
 import pytest
 import redis
 
-URL = os.environ["REDIS_URL"]
-
-
-@pytest.fixture(params=[2, 3], ids=["resp2", "resp3"])
-def protocol(request):
-    return request.param
-
-
-@pytest.fixture
-def r(protocol):
-    with redis.Redis.from_url(URL, protocol=protocol) as client:
-        client.flushall()
-        yield client
-        client.flushall()
-
-
-@pytest.fixture
-def text(protocol, r):
-    with redis.Redis.from_url(URL, protocol=protocol, decode_responses=True) as client:
-        yield client
+from conftest import URL
 
 
 def test_the_protocol_is_the_one_asked_for(r, protocol):

@@ -1,7 +1,11 @@
 //! The commands that are compared with Redis 7.0, as far as a test has to know them: names and arities.
 //!
 //! Written down here and not read from the engine, since the engine's own table is what is being judged. Commands of
-//! these groups that come with later work (DUMP, SORT, WAIT, client tracking and their like) join the list with it.
+//! these groups that come with later work (DUMP, WAIT, client tracking and their like) join the list with it.
+
+mod types;
+
+pub use types::{GEO, HASH, HYPERLOGLOG, LIST, SET, SORT, SORTED_SET, STREAM};
 
 /// A command's name, `container|subcommand` for those, and its arity: how many words it takes, itself and a
 /// subcommand included; negative when that is only the least.

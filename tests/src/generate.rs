@@ -6,6 +6,7 @@
 
 mod bitmap;
 mod connection;
+mod fields;
 mod generic;
 mod geo;
 mod hash;
@@ -13,6 +14,7 @@ mod hyperloglog;
 mod invalid;
 mod list;
 mod newer;
+mod of_type;
 mod rng;
 mod server;
 mod set;
@@ -22,8 +24,9 @@ mod stream;
 mod string;
 mod values;
 
+pub use of_type::Type;
 pub use rng::Rng;
-pub use server::directives;
+pub use server::{directives, later_directives};
 
 /// One command: its words.
 pub type Command = Vec<Vec<u8>>;
@@ -74,25 +77,30 @@ impl Generator {
 
     /// The next step.
     pub fn step(&mut self) -> Step {
-        let mut step = match self.rng.below(180) {
-            0..38 => string::step(self),
-            38..56 => bitmap::step(self),
-            56..80 => generic::step(self),
-            80..86 => connection::step(self),
-            86..92 => server::step(self),
-            92..100 => invalid::step(self),
-            100..110 => list::step(self),
-            110..120 => set::step(self),
-            120..130 => hash::step(self),
-            130..140 => sorted_set::step(self),
-            140..150 => stream::step(self),
-            150..160 => hyperloglog::step(self),
-            160..170 => geo::step(self),
-            _ => sort::step(self),
+        let mut step = match self.rng.below(100) {
+            0..32 => string::step(self),
+            32..46 => bitmap::step(self),
+            46..66 => generic::step(self),
+            66..72 => connection::step(self),
+            72..78 => server::step(self),
+            78..84 => invalid::step(self),
+            _ => self.any_type().step(self),
         };
-        for command in &mut step.commands {
-            self.vary_case(command);
-        }
+        self.vary_cases(&mut step);
+        step
+    }
+
+    /// The next step of a stream that is about one type.
+    pub fn step_of(&mut self, kind: Type) -> Step {
+        let mut step = of_type::step(self, kind);
+        self.vary_cases(&mut step);
+        step
+    }
+
+    /// The next step of a stream about hashes whose fields have deadlines.
+    pub fn fields_step(&mut self) -> Step {
+        let mut step = fields::step(self);
+        self.vary_cases(&mut step);
         step
     }
 
@@ -101,6 +109,12 @@ impl Generator {
         let mut command = newer::command(self);
         self.vary_case(&mut command);
         command
+    }
+
+    fn vary_cases(&mut self, step: &mut Step) {
+        for command in &mut step.commands {
+            self.vary_case(command);
+        }
     }
 
     /// Command names are matched whatever their case.

@@ -3,9 +3,11 @@
 
 pub mod bytes;
 pub mod commands;
+pub mod differential;
 pub mod generate;
 pub mod normalise;
 pub mod raw;
+pub mod recorded;
 pub mod resp;
 pub mod server;
 mod share;

@@ -26,16 +26,28 @@ pub enum How {
     Unordered,
     /// Integers, not negative, which may differ by this much.
     Near(i64),
+    /// As `Near`, for the integers of an array.
+    NearEach(i64),
     /// As `Near`, or Redis's is the greater one.
     NearOrMore(i64),
-    /// A reply that names a key counts as "one that exists"; the driver has asked. See [`KEY_EXISTS`].
-    ExistingKey,
+    /// Chosen at random: the driver has looked whether it could be, and put [`CHOSEN`] and figures in its place.
+    Chosen(Choice),
+    /// Names with their values, in no order: pairs, also in a flat array.
+    UnorderedPairs,
+    /// An encoding, of which Redis 7.0 has fewer. See [`LATER_ENCODINGS`].
+    Encoding,
+    /// `encoding:` and such an encoding, among other words.
+    EncodingField,
+    /// An id made from the clock counts as one such.
+    AutoId,
+    /// Times by the clock are left out, and so are the values of these names, at every depth.
+    WithoutTimes(&'static [&'static str]),
+    /// Arrays of four of which the third is an idle time.
+    Pending,
     /// A help text: only its first line, which says how to ask.
     Help,
     /// `name=value` words of which only these are compared.
     Fields(&'static [&'static str]),
-    /// `name:value` words of which only these are compared.
-    ColonFields(&'static [&'static str]),
     /// Pairs of name and value, in no order, of the directives that streams use.
     Directives,
     /// Pairs of name and value; the values of these names are masked.
@@ -52,8 +64,37 @@ pub enum How {
     CommandFacts,
 }
 
-/// What the driver puts in place of RANDOMKEY's reply when the key is there.
-pub const KEY_EXISTS: &[u8] = b"(a key that exists)";
+/// What a random reply is chosen from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Choice {
+    /// The keys.
+    Key,
+    /// The members of a set.
+    Member,
+    /// The fields of a hash.
+    Field,
+    /// The members of a sorted set.
+    Scored,
+    /// The members of a set, which are then no longer there.
+    Removed,
+}
+
+/// What the driver puts in place of an element that could be chosen.
+pub const CHOSEN: &[u8] = b"(one that is there)";
+
+/// Type, encoding, and what Redis 7.0 says where its successors and we say that.
+pub const LATER_ENCODINGS: &[(&[u8], &[u8], &[u8])] = &[
+    // Since 7.2 a list that fits into one listpack is one.
+    (b"list", b"listpack", b"quicklist"),
+    // Since 7.2 small sets of anything are listpacks.
+    (b"set", b"listpack", b"hashtable"),
+];
+
+/// Whether an encoding of ours is one that Redis 7.0 does not have for a type, or for any where none is given.
+#[must_use]
+pub fn is_later_encoding(kind: Option<&[u8]>, ours: &[u8], theirs: &[u8]) -> bool {
+    LATER_ENCODINGS.iter().any(|line| kind.is_none_or(|kind| kind == line.0) && (line.1, line.2) == (ours, theirs))
+}
 
 const fn rule(command: &'static str, how: How, why: &'static str) -> Rule {
     Rule { command, how, why }
@@ -61,17 +102,41 @@ const fn rule(command: &'static str, how: How, why: &'static str) -> Rule {
 
 /// Everything that is normalised.
 pub const TABLE: &[Rule] = &[
-    rule("randomkey", How::ExistingKey, "any key will do, as long as it is there"),
+    rule("randomkey", How::Chosen(Choice::Key), "any key will do, as long as it is there"),
+    rule("srandmember", How::Chosen(Choice::Member), "any member will do, as long as it is there"),
+    rule("hrandfield", How::Chosen(Choice::Field), "any field will do, as long as it is there"),
+    rule("zrandmember", How::Chosen(Choice::Scored), "any member will do, as long as it is there"),
+    rule("spop", How::Chosen(Choice::Removed), "any member will do; the driver makes the sets alike again"),
     rule("keys", How::Unordered, "the order of a keyspace is the server's own"),
     rule(
         "scan",
         How::Kind,
         "one call's cursor and elements are the server's own; whole iterations are compared as sets",
     ),
+    rule("sscan", How::Kind, "as for SCAN"),
+    rule("hscan", How::Kind, "as for SCAN"),
+    rule("zscan", How::Kind, "as for SCAN"),
+    rule("smembers", How::Unordered, "the order of a set is the server's own"),
+    rule("sunion", How::Unordered, "the order of a set is the server's own"),
+    rule("sinter", How::Unordered, "the order of a set is the server's own"),
+    rule("sdiff", How::Unordered, "the order of a set is the server's own"),
+    rule("hkeys", How::Unordered, "the order of a hash is the server's own"),
+    rule("hvals", How::Unordered, "the order of a hash is the server's own"),
+    rule("hgetall", How::UnorderedPairs, "the order of a hash is the server's own"),
+    rule("xadd", How::AutoId, "an id of the clock, of which the two servers read their own"),
+    rule("xpending", How::Pending, "the two servers run the command at different moments"),
+    rule("xinfo|stream", How::WithoutTimes(STREAM_INTERNALS), "the clock; how blocks of entries are kept is internal"),
+    rule("xinfo|consumers", How::WithoutTimes(STREAM_INTERNALS), "the clock; later versions tell more times"),
+    rule("xinfo|help", How::Help, "later versions have more subcommands, and the words are our own"),
+    rule("xgroup|help", How::Help, "later versions have more subcommands, and the words are our own"),
     rule("ttl", How::Near(2), "the two servers run the command at different moments"),
     rule("pttl", How::Near(2000), "the two servers run the command at different moments"),
     rule("expiretime", How::Near(2), "a relative deadline counts from when each server got it"),
     rule("pexpiretime", How::Near(2000), "a relative deadline counts from when each server got it"),
+    rule("httl", How::NearEach(2), "as for TTL"),
+    rule("hpttl", How::NearEach(2000), "as for PTTL"),
+    rule("hexpiretime", How::NearEach(2), "as for EXPIRETIME"),
+    rule("hpexpiretime", How::NearEach(2000), "as for PEXPIRETIME"),
     rule("time", How::Kind, "the clock"),
     rule("object|freq", How::Kind, "the counter is probabilistic, and which commands touch it is internal"),
     rule(
@@ -80,6 +145,7 @@ pub const TABLE: &[Rule] = &[
         "the clock; a small integer is one object for all keys of Redis, so that its clock is not the key's",
     ),
     rule("object|refcount", How::Kind, "how values are shared between keys is internal"),
+    rule("object|encoding", How::Encoding, "7.0 has fewer encodings; the keyspace is compared type by type"),
     rule("object|help", How::Help, "later versions have more subcommands, and the words are our own"),
     rule("client|help", How::Help, "later versions have more subcommands, and the words are our own"),
     rule("config|help", How::Help, "later versions have more subcommands, and the words are our own"),
@@ -124,8 +190,12 @@ pub const TABLE: &[Rule] = &[
     rule("memory|doctor", How::Kind, "memory is what each server makes of it"),
     rule("latency|doctor", How::Kind, "an opinion in words"),
     rule("latency|histogram", How::Kind, "times of a process"),
-    rule("debug|object", How::ColonFields(&["encoding"]), "addresses, sizes when serialised, and access clocks"),
+    rule("debug|object", How::EncodingField, "addresses, sizes when serialised, and access clocks"),
 ];
+
+/// Of XINFO: what counts blocks and nodes, and times that change or that later versions have.
+const STREAM_INTERNALS: &[&str] =
+    &["radix-tree-keys", "radix-tree-nodes", "idle", "inactive", "seen-time", "active-time"];
 
 /// Whether a command has two numbers in a row behind the word ID.
 fn has_several_ids(command: &[Vec<u8>]) -> bool {
@@ -147,18 +217,43 @@ pub fn agree(command: &[Vec<u8>], ours: &Reply, theirs: &Reply) -> bool {
         }
         (How::LaterIds, _, Reply::Error(text)) if text == b"ERR syntax error" => has_several_ids(command),
         (_, a, b) if a.is_error() || b.is_error() => false,
-        (How::Near(far), Reply::Integer(a), Reply::Integer(b)) => {
-            *a >= 0 && *b >= 0 && a.abs_diff(*b) <= far.unsigned_abs()
+        (How::Near(far), a, b) => are_near(far, a, b),
+        (How::NearEach(far), Reply::Array(a), Reply::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b || are_near(far, a, b))
         }
         (How::NearOrMore(far), Reply::Integer(a), Reply::Integer(b)) => *a >= 0 && *a <= b.saturating_add(far),
+        (How::Encoding, Reply::Bulk(a), Reply::Bulk(b)) => is_later_encoding(None, a, b),
+        (How::EncodingField, a, b) => match (encoding_field(a), encoding_field(b)) {
+            (Some(a), Some(b)) => a == b || is_later_encoding(None, a, b),
+            _ => false,
+        },
         (how, a, b) => canonical(how, a) == canonical(how, b),
     }
 }
 
-/// Whether RANDOMKEY's reply must be looked up before it is compared.
+/// A reply whose elements come in no order, in some order.
 #[must_use]
-pub fn names_any_key(command: &[Vec<u8>]) -> bool {
-    rule_of(command).is_some_and(|rule| matches!(rule.how, How::ExistingKey))
+pub fn sorted(command: &[Vec<u8>], reply: &Reply) -> Reply {
+    match rule_of(command).map(|rule| rule.how) {
+        Some(how @ (How::Unordered | How::UnorderedPairs)) if !reply.is_error() => canonical(how, reply),
+        _ => reply.clone(),
+    }
+}
+
+fn are_near(far: i64, a: &Reply, b: &Reply) -> bool {
+    match (a, b) {
+        (Reply::Integer(a), Reply::Integer(b)) => *a >= 0 && *b >= 0 && a.abs_diff(*b) <= far.unsigned_abs(),
+        _ => false,
+    }
+}
+
+/// What a command chooses from at random, if it does.
+#[must_use]
+pub fn choice_of(command: &[Vec<u8>]) -> Option<Choice> {
+    match rule_of(command)?.how {
+        How::Chosen(choice) => Some(choice),
+        _ => None,
+    }
 }
 
 fn rule_of(command: &[Vec<u8>]) -> Option<&'static Rule> {
@@ -172,10 +267,16 @@ fn canonical(how: How, reply: &Reply) -> Reply {
     match how {
         How::Kind => kind(reply),
         How::Unordered | How::KeysAndFlags => unordered(reply),
-        How::Near(_) | How::NearOrMore(_) | How::ExistingKey | How::CalledKeys | How::LaterIds => reply.clone(),
+        How::Near(_) | How::NearEach(_) | How::NearOrMore(_) | How::Chosen(_) | How::CalledKeys | How::LaterIds => {
+            reply.clone()
+        }
+        How::Encoding | How::EncodingField => reply.clone(),
+        How::UnorderedPairs => unordered_pairs(reply),
+        How::AutoId => auto_id(reply),
+        How::WithoutTimes(names) => without_times(reply, names),
+        How::Pending => pending(reply),
         How::Help => help(reply),
-        How::Fields(names) => fields(reply, '=', names),
-        How::ColonFields(names) => fields(reply, ':', names),
+        How::Fields(names) => fields(reply, names),
         How::Directives => directives_only(reply),
         How::Masked(names) => masked(reply, names),
         How::CommandNames => command_names(reply),
@@ -213,6 +314,68 @@ fn unordered(reply: &Reply) -> Reply {
     }
 }
 
+fn unordered_pairs(reply: &Reply) -> Reply {
+    match reply {
+        Reply::Array(items) => {
+            let mut pairs: Vec<_> = items.chunks(2).map(|pair| Reply::Array(pair.to_vec())).collect();
+            pairs.sort();
+            Reply::Array(pairs)
+        }
+        other => unordered(other),
+    }
+}
+
+/// The word after `encoding:`.
+fn encoding_field(reply: &Reply) -> Option<&[u8]> {
+    reply.text()?.split(|&b| b == b' ').find_map(|word| word.strip_prefix(b"encoding:"))
+}
+
+/// The milliseconds of the year 2020: what is above is from the clock, and streams of commands stay below.
+const CLOCK: i64 = 1_577_836_800_000;
+
+fn auto_id(reply: &Reply) -> Reply {
+    let milliseconds = |text: &[u8]| std::str::from_utf8(text.split(|&b| b == b'-').next()?).ok()?.parse::<i64>().ok();
+    match reply {
+        Reply::Bulk(id) if milliseconds(id).is_some_and(|ms| ms > CLOCK && ms < 2 * CLOCK) => {
+            word("(an id of the clock)")
+        }
+        other => other.clone(),
+    }
+}
+
+fn without_times(reply: &Reply, names: &[&str]) -> Reply {
+    let is_left_out = |name: &Reply| name.text().is_some_and(|name| names.iter().any(|n| n.as_bytes() == name));
+    match reply {
+        Reply::Integer(n) if *n > CLOCK => word("(a time)"),
+        Reply::Map(pairs) => {
+            let kept = pairs.iter().filter(|(name, _)| !is_left_out(name));
+            Reply::Map(kept.map(|(name, value)| (name.clone(), without_times(value, names))).collect())
+        }
+        Reply::Array(items) => {
+            let is_flat_map = items.len() % 2 == 0;
+            let kept = items.chunks(2).filter(|pair| !(is_flat_map && is_left_out(&pair[0])));
+            Reply::Array(kept.flatten().map(|item| without_times(item, names)).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+fn pending(reply: &Reply) -> Reply {
+    let Reply::Array(items) = reply else { return reply.clone() };
+    let one = |item: &Reply| match item {
+        Reply::Array(parts) if parts.len() == 4 => {
+            let mut parts = parts.clone();
+            // Idle for long is as idle as an XCLAIM has said; a moment more or less is the machine's.
+            if let Reply::Integer(idle) = parts[2] {
+                parts[2] = Reply::Integer((idle + 5_000) / 100_000);
+            }
+            Reply::Array(parts)
+        }
+        other => other.clone(),
+    };
+    Reply::Array(items.iter().map(one).collect())
+}
+
 fn help(reply: &Reply) -> Reply {
     match reply {
         Reply::Array(lines) => Reply::Array(lines.iter().take(1).cloned().collect()),
@@ -221,11 +384,10 @@ fn help(reply: &Reply) -> Reply {
 }
 
 /// The listed fields of a text of `name=value` words, with the kind of reply that the text came in.
-fn fields(reply: &Reply, separator: char, names: &[&str]) -> Reply {
+fn fields(reply: &Reply, names: &[&str]) -> Reply {
     let Some(text) = reply.text() else { return reply.clone() };
     let text = String::from_utf8_lossy(text).replace("flags=e ", "flags=N ");
-    let kept =
-        text.split([' ', '\n']).filter(|w| w.split_once(separator).is_some_and(|(name, _)| names.contains(&name)));
+    let kept = text.split([' ', '\n']).filter(|w| w.split_once('=').is_some_and(|(name, _)| names.contains(&name)));
     let mut kept: Vec<Reply> = kept.map(word).collect();
     kept.sort();
     Reply::Array([vec![word(reply.kind())], kept].concat())

@@ -14,6 +14,37 @@ use crate::resp::{Client, Reply};
 /// How long a server may take to answer its first PING.
 const START: Duration = Duration::from_secs(20);
 
+/// The servers that ours is compared with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Peer {
+    /// redis-server 7.0, the measure wherever it has what is compared.
+    Redis7,
+    /// redis8-server 8.0, for what Redis added later.
+    Redis8,
+    /// valkey-server 9.1, for what Valkey has.
+    Valkey,
+}
+
+impl Peer {
+    /// What reports call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Peer::Redis7 => "redis",
+            Peer::Redis8 => "redis8",
+            Peer::Valkey => "valkey",
+        }
+    }
+
+    fn program(self) -> PathBuf {
+        match self {
+            Peer::Redis7 => peer_program("redis-server", "Redis server v=7.0."),
+            Peer::Redis8 => peer_program("redis8-server", "Redis server v=8.0."),
+            Peer::Valkey => peer_program("valkey-server", "Valkey server v=9.1."),
+        }
+    }
+}
+
 /// A running server. Dropping it kills the process and removes its folder.
 pub struct Server {
     address: String,
@@ -38,16 +69,10 @@ impl Server {
         }
     }
 
-    /// A new process of the real thing, redis-server 7.0.
+    /// A new process of the real thing.
     #[must_use]
-    pub fn peer(arguments: &[&str]) -> Self {
-        Self::start(&peer_program("redis-server", "Redis server v=7.0."), arguments)
-    }
-
-    /// A new process of valkey-server 9.1, for what is newer than Redis 7.0.
-    #[must_use]
-    pub fn valkey(arguments: &[&str]) -> Self {
-        Self::start(&peer_program("valkey-server", "Valkey server v=9.1."), arguments)
+    pub fn peer(peer: Peer, arguments: &[&str]) -> Self {
+        Self::start(&peer.program(), arguments)
     }
 
     /// A new process of `program`.

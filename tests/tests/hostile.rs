@@ -10,14 +10,14 @@ use carnelian_tests::bytes::Escaped;
 use carnelian_tests::generate::Rng;
 use carnelian_tests::raw::{Ending, connect, exchange, is_closed_within};
 use carnelian_tests::resp::{Client, Reply, encode};
-use carnelian_tests::server::Server;
+use carnelian_tests::server::{Peer, Server};
 use carnelian_tests::share;
 
 const MEGABYTE: u64 = 1024 * 1024;
 
 /// Sends every case to both and reports all differences.
 fn same_answers(arguments: &[&str], setup: &[&[&str]], cases: Vec<(Vec<u8>, Ending)>) {
-    let (ours, theirs) = (Server::subject(arguments), Server::peer(arguments));
+    let (ours, theirs) = (Server::subject(arguments), Server::peer(Peer::Redis7, arguments));
     for command in setup {
         for server in [&ours, &theirs] {
             assert_eq!(server.connect().call(command), Reply::Simple(b"OK".to_vec()));
@@ -326,7 +326,7 @@ fn more_clients_than_allowed() {
         };
         (held.len(), refused)
     };
-    let (ours, theirs) = (answer(&Server::subject(&arguments)), answer(&Server::peer(&arguments)));
+    let (ours, theirs) = (answer(&Server::subject(&arguments)), answer(&Server::peer(Peer::Redis7, &arguments)));
     assert_eq!((ours.0, Escaped(&ours.1).to_string()), (theirs.0, Escaped(&theirs.1).to_string()));
     assert_eq!(ours.0, 4);
 }

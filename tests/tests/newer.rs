@@ -10,7 +10,7 @@ use carnelian_tests::bytes::command_text;
 use carnelian_tests::generate::{Command, DATABASES, Generator};
 use carnelian_tests::normalise::agree;
 use carnelian_tests::resp::{Client, Reply};
-use carnelian_tests::server::Server;
+use carnelian_tests::server::{Peer, Server};
 use carnelian_tests::share;
 
 /// How many commands the whole test is.
@@ -35,7 +35,7 @@ fn newer_commands_get_the_replies_of_valkey() {
         "--commandlog-reply-larger-than",
         "250",
     ];
-    let sides = [Server::subject(&arguments), Server::valkey(&arguments)];
+    let sides = [Server::subject(&arguments), Server::peer(Peer::Valkey, &arguments)];
     let seed = std::env::var("CARNELIAN_SEED").ok().map(|text| text.parse().expect("a seed is a number"));
     let (first, streams) = seed.map_or((1, share(WHOLE).div_ceil(STREAM)), |seed| (seed, 1));
     let mut reports = BTreeMap::new();

@@ -1,7 +1,7 @@
 //! The reader of replies that the other tests rely on, against a real Redis: every type of reply, in both versions.
 
 use carnelian_tests::resp::{Client, Reply};
-use carnelian_tests::server::Server;
+use carnelian_tests::server::{Peer, Server};
 
 fn text(text: &str) -> Vec<u8> {
     text.as_bytes().to_vec()
@@ -13,7 +13,7 @@ fn ask(client: &mut Client, kind: &str) -> Reply {
 
 #[test]
 fn every_type_of_reply_is_read() {
-    let server = Server::peer(&["--enable-debug-command", "yes"]);
+    let server = Server::peer(Peer::Redis7, &["--enable-debug-command", "yes"]);
     let mut client = server.connect();
     let counted = |n: i64| (0..n).map(Reply::Integer).collect::<Vec<_>>();
     let flagged = |n: i64| (0..n).map(|i| (Reply::Integer(i), Reply::Boolean(i == 1))).collect::<Vec<_>>();

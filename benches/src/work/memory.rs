@@ -1,8 +1,9 @@
-//! Resident memory a small key costs, at several sizes of the keyspace.
+//! Resident memory: what a small key costs, at several sizes of the keyspace, and what an item of a collection costs.
 //!
-//! Several, because a table that doubles costs least just before it does and most just after: one size would flatter
+//! Several sizes, because a table that doubles costs least just before it does and most just after: one size would flatter
 //! whoever is lucky at it.
 
+use crate::collections::Data;
 use crate::loader::{self, Shape};
 use crate::row::{Figure, Work};
 use crate::server::Server;
@@ -22,6 +23,23 @@ pub fn per_key(ttl: bool) -> Work {
             let loaded = server.settled_memory()?;
             let per_key = loaded.saturating_sub(empty) as f64 / keys as f64;
             figures.push(Figure::judged(format!("at {} M keys", keys as f64 / 1e6), per_key));
+        }
+        Ok(figures)
+    })
+}
+
+/// Bytes an item of each of `data` costs, each from a fresh server.
+pub fn per_item(data: Vec<Data>) -> Work {
+    Box::new(move |lab, peer| {
+        let mut figures = Vec::with_capacity(data.len());
+        for data in &data {
+            let items = lab.scaled(data.items);
+            let server = Server::start(lab, peer)?;
+            let empty = server.settled_memory()?;
+            (data.load)(server.port, items)?;
+            server.expect(data.count, items)?;
+            let loaded = server.settled_memory()?;
+            figures.push(Figure::judged(data.label, loaded.saturating_sub(empty) as f64 / items as f64));
         }
         Ok(figures)
     })

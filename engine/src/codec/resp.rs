@@ -70,6 +70,26 @@ impl Parser {
         parsed
     }
 
+    /// Reads one request from the front of `bytes` if it is there whole and in the plainest form, as nearly all are, and
+    /// appends its arguments to `args`. Otherwise nothing happens, and [`parse`](Self::parse) has to say what it is.
+    #[inline]
+    pub fn parse_plain<'b>(&self, bytes: &'b [u8], limits: Limits, args: &mut Vec<&'b [u8]>) -> Option<usize> {
+        if self.missing.is_some() || self.searched > 0 || limits.unauthenticated || bytes.first() != Some(&b'*') {
+            return None;
+        }
+        let before = args.len();
+        let (count, mut at) = short_length(bytes, 1)?;
+        for _ in 0..count {
+            let Some((arg, next)) = plain_bulk(bytes, at, limits.bulk) else {
+                args.truncate(before);
+                return None;
+            };
+            args.push(arg);
+            at = next;
+        }
+        Some(at)
+    }
+
     /// How long the half-read request will be at least, from its start, as far as it has announced.
     pub fn expected(&self) -> usize {
         self.bulk.map_or(0, |len| self.at + len + 2)
@@ -210,10 +230,28 @@ impl Parser {
     }
 }
 
+/// The argument at `at`, and where the next one starts.
+#[inline]
+fn plain_bulk(bytes: &[u8], at: usize, max: u64) -> Option<(&[u8], usize)> {
+    if bytes.get(at) != Some(&b'$') {
+        return None;
+    }
+    let (len, start) = short_length(bytes, at + 1)?;
+    let next = start + len + 2;
+    (len as u64 <= max && next <= bytes.len()).then(|| (&bytes[start..start + len], next))
+}
+
 /// A number of up to four digits with its line's end, and where the next line starts: nearly all lengths.
 #[inline]
 fn short_length(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
     let rest = bytes.get(from..)?;
+    match *rest {
+        [a @ b'0'..=b'9', b'\r', _, ..] => return Some((usize::from(a - b'0'), from + 3)),
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', _, ..] => {
+            return Some((usize::from(a - b'0') * 10 + usize::from(b - b'0'), from + 4));
+        }
+        _ => {}
+    }
     let mut n = 0;
     for (i, &b) in rest.iter().take(5).enumerate() {
         if b.is_ascii_digit() {

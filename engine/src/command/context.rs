@@ -8,7 +8,7 @@ use super::{Auth, Client, Clients, CommandLogs, EngineStats, Host, LatencyMonito
 use crate::background::Background;
 use crate::config::Config;
 use crate::error::Result;
-use crate::keyspace::{Access, Keyspace, LogPosition, View};
+use crate::keyspace::{Access, Keyspace, LogPosition, Reads, View};
 use crate::sync::Mutex;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::sys;
@@ -153,6 +153,8 @@ pub struct Caller {
     pub no_touch: bool,
     /// The connection ends when the reply is out.
     pub close: bool,
+    /// Look-ups of its last commands, not yet among the keyspace's figures.
+    pub(crate) reads: Reads,
 }
 
 impl Caller {
@@ -166,7 +168,13 @@ impl Caller {
             reply_mode: ReplyMode::On,
             no_touch: false,
             close: false,
+            reads: Reads::default(),
         }
+    }
+
+    /// Hands the look-ups over: after a command, or after several of a kind.
+    pub(crate) fn count_reads(&mut self, core: &Core) {
+        core.keyspace.count_reads(self.client.id, std::mem::take(&mut self.reads));
     }
 
     /// Selects a database; the caller has checked that it exists.

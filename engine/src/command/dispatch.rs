@@ -261,6 +261,7 @@ fn call(
         view.no_touch();
     }
     let result = run(&mut view, args, reply);
+    caller.reads += view.take_reads();
     let position = view.close();
     if let Some(output) = reply.output() {
         output.depends_on(position);

@@ -74,6 +74,22 @@ pub struct Counters {
     pub exceeded_total: AtomicU64,
 }
 
+/// Look-ups by readers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// Those that found a key.
+    pub hits: u32,
+    /// Those that found none.
+    pub misses: u32,
+}
+
+impl std::ops::AddAssign for Reads {
+    fn add_assign(&mut self, more: Self) {
+        self.hits += more.hits;
+        self.misses += more.misses;
+    }
+}
+
 /// All keys of all databases.
 pub struct Keyspace {
     stripes: Box<[CachePadded<StripeCell>]>,
@@ -203,6 +219,17 @@ impl Keyspace {
     /// Changes made since the start. O(stripes).
     pub fn changes(&self) -> u64 {
         self.stripes.iter().map(|s| s.changes.load(Relaxed)).sum()
+    }
+
+    /// Adds look-ups to the figures. `near` spreads what different threads count over different stripes.
+    pub fn count_reads(&self, near: u64, reads: Reads) {
+        let cell = &self.stripes[near as usize % self.stripes.len()];
+        if reads.hits > 0 {
+            cell.hits.fetch_add(u64::from(reads.hits), Relaxed);
+        }
+        if reads.misses > 0 {
+            cell.misses.fetch_add(u64::from(reads.misses), Relaxed);
+        }
     }
 
     /// Look-ups by readers that found a key, and that found none.

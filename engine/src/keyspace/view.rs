@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use super::entry::{Entry, EntryMut, NewValue};
 use super::stripe::{KeyTable, Making, Stripe};
-use super::{DbSize, Effect, Event, Key, Keyspace, LogPosition, Taken};
+use super::{DbSize, Effect, Event, Key, Keyspace, LogPosition, Reads, Taken};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::sync::atomic::Ordering::Relaxed;
@@ -118,6 +118,8 @@ pub struct View<'k> {
     changes: u64,
     hits: Cell<u32>,
     misses: Cell<u32>,
+    /// What ends a view has been done.
+    closed: bool,
     /// Nothing, mostly: nobody listens.
     heard: Option<Box<Heard>>,
     position: LogPosition,
@@ -171,6 +173,7 @@ impl<'k> View<'k> {
             changes: 0,
             hits: Cell::new(0),
             misses: Cell::new(0),
+            closed: false,
             heard: None,
             position: 0,
         }
@@ -487,10 +490,17 @@ impl<'k> View<'k> {
         self.changes
     }
 
+    /// The look-ups so far, for a caller that counts those of many views together.
+    #[inline]
+    pub fn take_reads(&mut self) -> Reads {
+        Reads { hits: self.hits.take(), misses: self.misses.take() }
+    }
+
     /// Ends the view: counts, logs and announces what was changed, and lets the stripes go. Returns the log position
     /// that covers it, which a reply must not overtake.
     pub fn close(mut self) -> LogPosition {
         self.finish();
+        self.closed = true;
         self.position
     }
 
@@ -499,14 +509,12 @@ impl<'k> View<'k> {
             self.changed == (self.changes > 0) || std::thread::panicking(),
             "a change without an effect, or an effect without a change"
         );
-        let cell = &self.space.stripes[self.held.first()];
-        if self.hits.get() > 0 {
-            cell.hits.fetch_add(u64::from(self.hits.take()), Relaxed);
-        }
-        if self.misses.get() > 0 {
-            cell.misses.fetch_add(u64::from(self.misses.take()), Relaxed);
+        let reads = self.take_reads();
+        if reads != Reads::default() {
+            self.space.count_reads(self.held.first() as u64, reads);
         }
         if self.changed {
+            let cell = &self.space.stripes[self.held.first()];
             for (i, stripe) in self.stripes() {
                 self.space.stripes[i].bytes.store(stripe.bytes(), Relaxed);
             }
@@ -532,7 +540,9 @@ impl<'k> View<'k> {
 
 impl Drop for View<'_> {
     fn drop(&mut self) {
-        self.finish();
+        if !self.closed {
+            self.finish();
+        }
         leave(self.space);
     }
 }

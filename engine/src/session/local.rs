@@ -1,12 +1,13 @@
 //! Callers in the same process: any command, with its reply as a tree.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::turn;
 use crate::command::dispatch::{self, BatchKeys, Outcome};
 use crate::command::{Caller, Core, Measured, Origin, Reply, Streak, Tree, Value};
 use crate::error::{Error, Result};
+use crate::stopwatch::Stopwatch;
 use crate::sync::atomic::Ordering::Relaxed;
 
 /// How long a paused caller sleeps before it looks again.
@@ -84,7 +85,7 @@ fn run(core: &Core, caller: &mut Caller, argv: &[impl AsRef<[u8]>]) -> Result<Va
     if let Some(command) = command {
         caller.client.last_command.store(command.number, Relaxed);
     }
-    let start = Instant::now();
+    let mut watch = Stopwatch::start();
     let mut tree = Tree::default();
     let outcome = loop {
         let outcome = dispatch::dispatch(core, caller, now, command, &args, &mut Reply::tree(&mut tree));
@@ -94,7 +95,8 @@ fn run(core: &Core, caller: &mut Caller, argv: &[impl AsRef<[u8]>]) -> Result<Va
         std::thread::sleep(NAP);
         now = core.keyspace.clock().millis();
     };
-    let nanos = start.elapsed().as_nanos() as u64;
+    let nanos = watch.lap();
+    caller.count_reads(core);
     if let Some(command) = command {
         count(caller, command, outcome, nanos);
         // There is no request and no reply in bytes.

@@ -40,23 +40,51 @@ pub struct Session {
     core: Arc<Core>,
     caller: Caller,
     parser: Parser,
-    batch: Batch,
 }
 
 per_thread! {
     /// The buffers that the sessions of a thread use in turn.
-    static BATCH: Cell<Batch> = Cell::default();
+    static BATCH: Cell<Batch<'static>> = Cell::default();
 }
 
-/// The requests that are parsed, in buffers that are used again and again.
+/// Requests that are parsed, in buffers that are used again and again.
 #[derive(Default)]
-struct Batch {
-    ranges: Vec<Range<usize>>,
-    /// Of each request: its arguments among the ranges, and where it ends in the input.
-    requests: Vec<(Range<usize>, usize)>,
+struct Batch<'b> {
+    requests: Vec<Request<'b>>,
+    /// The arguments of all requests, one request's after the other's.
+    argv: Vec<&'b [u8]>,
     keys: BatchKeys,
-    key_ranges: Vec<Range<usize>>,
-    argv: Vec<&'static [u8]>,
+    /// Where the arguments of a request that came in pieces are.
+    ranges: Vec<Range<usize>>,
+}
+
+/// A request. It begins, in the input and in the batch's lists, where the one before it ends.
+struct Request<'b> {
+    command: Option<&'b Command>,
+    /// Its end in the input.
+    end: usize,
+    /// The end of its arguments.
+    args_end: usize,
+    /// The end of its keys.
+    keys_end: usize,
+}
+
+impl Batch<'_> {
+    fn clear(&mut self) {
+        self.requests.clear();
+        self.argv.clear();
+        self.keys.clear();
+        self.ranges.clear();
+    }
+
+    /// An empty batch in the same memory, whatever the old one borrowed from.
+    fn recycle<'n>(mut self) -> Batch<'n> {
+        self.clear();
+        let Self { requests, argv, keys, ranges } = self;
+        let requests = requests.into_iter().map(|request| Request { command: None, ..request }).collect();
+        let argv = argv.into_iter().map(|_| -> &'n [u8] { &[] }).collect();
+        Batch { requests, argv, keys, ranges }
+    }
 }
 
 impl Drop for Session {
@@ -65,18 +93,12 @@ impl Drop for Session {
     }
 }
 
-/// An empty list of slices in the memory of an old one, whatever those slices lived for.
-fn recycle<'b>(mut slices: Vec<&[u8]>) -> Vec<&'b [u8]> {
-    slices.clear();
-    slices.into_iter().map(|_| -> &'b [u8] { &[] }).collect()
-}
-
 impl Session {
     /// A session of an engine's core. `wake` makes the thread that owns it look at its client's flags.
     pub fn new(core: Arc<Core>, origin: Origin, wake: Option<Box<dyn Fn() + Send + Sync>>) -> Self {
         let client = core.clients.add(origin, core.keyspace.clock().millis(), wake);
         let caller = Caller::new(&core, client);
-        Self { core, caller, parser: Parser::default(), batch: Batch::default() }
+        Self { core, caller, parser: Parser::default() }
     }
 
     /// How long a request that has arrived in part will be at least, from its start, as far as it has announced.
@@ -90,13 +112,14 @@ impl Session {
         if self.caller.client.is_killed() {
             return (Status::Close, 0);
         }
+        let core = Arc::clone(&self.core);
         let mut used = 0;
         // The thread's buffers: warm, and nothing that an idle session would hold.
-        self.batch = BATCH.with(Cell::take);
+        let mut batch = BATCH.with(Cell::take).recycle();
         loop {
-            let (status, more) = self.run_batch(&input[used..], output, &mut used);
+            let (status, more) = self.run_batch(&core, &mut batch, &input[used..], output, &mut used);
             if status != Status::Continue || !more {
-                BATCH.with(|spare| spare.set(std::mem::take(&mut self.batch)));
+                BATCH.with(|spare| spare.set(batch.recycle()));
                 return (status, used);
             }
         }
@@ -108,19 +131,24 @@ impl Session {
     }
 
     /// Runs up to [`AHEAD`] requests. Returns whether there may be more.
-    fn run_batch(&mut self, input: &[u8], output: &mut Output, used: &mut usize) -> (Status, bool) {
-        let core = Arc::clone(&self.core);
+    fn run_batch<'b>(
+        &mut self,
+        core: &'b Core,
+        batch: &mut Batch<'b>,
+        input: &'b [u8],
+        output: &mut Output,
+        used: &mut usize,
+    ) -> (Status, bool) {
         let unauthenticated = !self.caller.authenticated && core.auth.is_required();
         // A client that has yet to authenticate may do so with its next request, which changes the limits.
         let ahead = if unauthenticated { 1 } else { AHEAD };
-        let broken = self.parse(&core, input, unauthenticated, ahead);
-        let requests = std::mem::take(&mut self.batch.requests);
-        let mut argv = recycle(std::mem::take(&mut self.batch.argv));
-        argv.extend(self.batch.ranges.iter().map(|r| &input[r.clone()]));
-        let commands = self.prepare(&core, &requests, &argv);
-        let (used_before, output_before) = (*used, output.len());
-        let mut status = self.run(&core, input, &requests, &argv, &commands, output, used);
-        let more = requests.len() >= ahead;
+        batch.clear();
+        let broken = self.parse(core, batch, input, unauthenticated, ahead);
+        if batch.keys.hashes().len() > 1 {
+            core.keyspace.prefetch(self.caller.db, batch.keys.hashes());
+        }
+        let output_before = output.len();
+        let (mut status, done) = self.run(core, batch, input, output);
         match (status, broken) {
             (Status::Continue, Some(error)) => {
                 core.stats.protocol_errors.fetch_add(1, Relaxed);
@@ -132,104 +160,88 @@ impl Session {
             (Status::Paused, _) => self.parser = Parser::default(),
             _ => {}
         }
-        self.caller.client.count(0, *used - used_before, output.len().saturating_sub(output_before));
-        self.batch.requests = requests;
-        self.batch.argv = recycle(argv);
-        (status, more)
+        *used += done;
+        self.caller.client.count(0, done, output.len().saturating_sub(output_before));
+        (status, batch.requests.len() >= ahead)
     }
 
-    /// Parses requests into the batch. Returns the error if the bytes after them are no request.
-    fn parse(&mut self, core: &Core, input: &[u8], unauthenticated: bool, ahead: usize) -> Option<Error> {
+    /// Parses requests into the batch, finds their commands and hashes their keys. Returns the error if the bytes after
+    /// them are no request.
+    fn parse<'b>(
+        &mut self,
+        core: &'b Core,
+        batch: &mut Batch<'b>,
+        input: &'b [u8],
+        unauthenticated: bool,
+        ahead: usize,
+    ) -> Option<Error> {
         let bulk = core.keyspace.settings().proto_max_bulk_len.load(Relaxed);
         let limits = Limits { bulk, unauthenticated };
-        let batch = &mut self.batch;
-        batch.ranges.clear();
-        batch.requests.clear();
         let mut start = 0;
+        // The last request's name and command: a pipeline mostly repeats itself.
+        let mut last: (&[u8], Option<&Command>) = (&[], None);
         while batch.requests.len() < ahead {
-            let first = batch.ranges.len();
-            match self.parser.parse(&input[start..], limits, &mut batch.ranges) {
-                Parsed::Request(len) => {
-                    for range in &mut batch.ranges[first..] {
-                        *range = range.start + start..range.end + start;
-                    }
-                    start += len;
-                    batch.requests.push((first..batch.ranges.len(), start));
-                }
+            let (rest, first) = (&input[start..], batch.argv.len());
+            match self.parse_one(rest, limits, batch) {
+                Parsed::Request(len) => start += len,
                 Parsed::Incomplete => return None,
                 Parsed::Broken(text) => return Some(Error::new(format!("ERR {text}"))),
                 Parsed::ExpectedDollar(got) => {
                     return Some(Error::quoting("ERR Protocol error: expected '$', got '", &[got], "'"));
                 }
             }
+            let argv = &batch.argv[first..];
+            let name = argv.first().copied().unwrap_or_default();
+            let repeats = last.1.is_some_and(|c| !c.is_container() && !c.is_subcommand) && last.0.iter().eq(name);
+            if !repeats {
+                last = (name, dispatch::find(&core.registry, argv));
+            }
+            let command = last.1;
+            batch.keys.add(command, argv, core.keyspace.hasher());
+            let (args_end, keys_end) = (batch.argv.len(), batch.keys.hashes().len());
+            batch.requests.push(Request { command, end: start, args_end, keys_end });
         }
         None
     }
 
-    /// Finds the commands of the batch, hashes the keys and brings their entries closer.
-    fn prepare<'c>(
-        &mut self,
-        core: &'c Core,
-        requests: &[(Range<usize>, usize)],
-        argv: &[&[u8]],
-    ) -> smallvec::SmallVec<[Option<&'c Command>; AHEAD]> {
-        let batch = &mut self.batch;
-        batch.keys.clear();
-        batch.key_ranges.clear();
-        let mut last: Option<(&[u8], Option<&Command>)> = None;
-        let commands = requests
-            .iter()
-            .map(|(args, _)| {
-                let argv = &argv[args.clone()];
-                let command = match (last, argv.first()) {
-                    (Some((name, Some(command))), Some(this)) if name == *this => Some(command),
-                    _ => dispatch::find(&core.registry, argv),
-                };
-                last = argv.first().map(|name| (*name, command.filter(|c| !c.is_container() && !c.is_subcommand)));
-                batch.key_ranges.push(batch.keys.add(command, argv, core.keyspace.hasher()));
-                command
-            })
-            .collect();
-        if batch.keys.hashes().len() > 1 {
-            core.keyspace.prefetch(self.caller.db, batch.keys.hashes());
+    /// Parses the request at the front of `bytes` and adds its arguments to the batch.
+    #[inline]
+    fn parse_one<'b>(&mut self, bytes: &'b [u8], limits: Limits, batch: &mut Batch<'b>) -> Parsed {
+        if let Some(len) = self.parser.parse_plain(bytes, limits, &mut batch.argv) {
+            return Parsed::Request(len);
         }
-        commands
+        batch.ranges.clear();
+        let parsed = self.parser.parse(bytes, limits, &mut batch.ranges);
+        if let Parsed::Request(_) = parsed {
+            batch.argv.extend(batch.ranges.iter().map(|range| &bytes[range.clone()]));
+        }
+        parsed
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn run<'c>(
-        &mut self,
-        core: &'c Core,
-        input: &[u8],
-        requests: &[(Range<usize>, usize)],
-        argv: &[&[u8]],
-        commands: &[Option<&'c Command>],
-        output: &mut Output,
-        used: &mut usize,
-    ) -> Status {
+    /// Runs the requests of the batch. Returns how many bytes of the input are done with.
+    fn run<'b>(&mut self, core: &'b Core, batch: &Batch<'b>, input: &[u8], output: &mut Output) -> (Status, usize) {
         let mut turn = Turn::begin(core, &self.caller);
-        let (mut begin, before_batch) = (0, *used);
+        let (mut begin, mut arg, mut key) = (0, 0, 0);
         let mut status = Status::Continue;
-        for (i, (args, end)) in requests.iter().enumerate() {
-            let request = &input[begin..*end];
-            begin = *end;
-            if resp::is_inline(request) {
-                status = self.run_inline(core, request, &mut turn, output);
-            } else if !args.is_empty() {
-                let argv = &argv[args.clone()];
-                let args = self.batch.keys.args(argv, self.batch.key_ranges[i].clone(), core.keyspace.hasher());
-                status = turn.step(core, &mut self.caller, commands[i], &args, request.len(), output);
+        for request in &batch.requests {
+            let bytes = &input[begin..request.end];
+            let argv = &batch.argv[arg..request.args_end];
+            if resp::is_inline(bytes) {
+                status = self.run_inline(core, bytes, &mut turn, output);
+            } else if !argv.is_empty() {
+                let args = batch.keys.args(argv, key..request.keys_end, core.keyspace.hasher());
+                status = turn.step(core, &mut self.caller, request.command, &args, bytes.len(), output);
             }
             if status == Status::Paused {
                 break;
             }
-            *used = before_batch + *end;
+            (begin, arg, key) = (request.end, request.args_end, request.keys_end);
             if status != Status::Continue {
                 break;
             }
         }
-        turn.end(&self.caller);
-        status
+        turn.end(core, &mut self.caller);
+        (status, begin)
     }
 
     fn run_inline<'c>(&mut self, core: &'c Core, line: &[u8], turn: &mut Turn<'c>, output: &mut Output) -> Status {

@@ -1,10 +1,9 @@
 //! A batch as it runs: one command after the other, each measured and counted.
 
-use std::time::Instant;
-
 use super::Status;
 use crate::command::dispatch::{self, Outcome};
 use crate::command::{Args, Caller, Client, Command, Core, Flags, Measured, Output, Reply, ReplyMode, Streak};
+use crate::stopwatch::Stopwatch;
 use crate::sync::atomic::Ordering::Relaxed;
 
 /// A command that took longer makes the batch look at the clock again.
@@ -15,7 +14,7 @@ pub(super) struct Turn<'c> {
     /// The time that commands see.
     now: u64,
     /// The end of the last command is the start of the next.
-    start: Instant,
+    watch: Stopwatch,
     /// The command that the streak is of.
     counted: Option<&'c Command>,
     streak: Streak,
@@ -29,7 +28,7 @@ impl<'c> Turn<'c> {
         let now = core.keyspace.clock().millis();
         caller.client.active.store(now, Relaxed);
         let streak = Streak::default();
-        Self { now, start: Instant::now(), counted: None, streak, done: 0, limits: limits(core) }
+        Self { now, watch: Stopwatch::start(), counted: None, streak, done: 0, limits: limits(core) }
     }
 
     /// Runs one request.
@@ -56,9 +55,7 @@ impl<'c> Turn<'c> {
         if outcome == Outcome::Postponed {
             return Status::Paused;
         }
-        let end = Instant::now();
-        let nanos = end.duration_since(self.start).as_nanos() as u64;
-        self.start = end;
+        let nanos = self.watch.lap();
         // The log wants to have the length of the reply even if the caller does not want to have the reply.
         let measured = Measured { nanos, request, reply: output.len().saturating_sub(before) };
         if caller.reply_mode != ReplyMode::On {
@@ -93,14 +90,15 @@ impl<'c> Turn<'c> {
     }
 
     /// Hands over what was counted of the last command, so that the next one sees it, and makes ready for another.
-    fn turn_to(&mut self, core: &Core, caller: &Caller, command: Option<&'c Command>) {
-        self.flush(caller);
+    fn turn_to(&mut self, core: &Core, caller: &mut Caller, command: Option<&'c Command>) {
+        self.flush(core, caller);
         self.counted = command;
         caller.client.last_command.store(command.map_or(Client::NO_COMMAND, |c| c.number), Relaxed);
         self.limits = limits(core);
     }
 
-    fn flush(&mut self, caller: &Caller) {
+    fn flush(&mut self, core: &Core, caller: &mut Caller) {
+        caller.count_reads(core);
         if let Some(command) = self.counted {
             self.streak.flush(&command.stats);
         }
@@ -109,8 +107,8 @@ impl<'c> Turn<'c> {
         }
     }
 
-    pub(super) fn end(mut self, caller: &Caller) {
-        self.flush(caller);
+    pub(super) fn end(mut self, core: &Core, caller: &mut Caller) {
+        self.flush(core, caller);
     }
 
     #[cold]

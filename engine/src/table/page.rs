@@ -19,6 +19,7 @@
 #![allow(unsafe_code)]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use super::{KeyHasher, Pointer, prefetch};
@@ -35,6 +36,18 @@ pub(super) const MAX_DEPTH: u32 = 48 - BUCKET_BITS;
 const CLASSES: [(u8, u8); 10] =
     [(4, 1), (8, 1), (12, 1), (16, 1), (24, 2), (32, 2), (40, 3), (48, 3), (56, 4), (64, 4)];
 const LARGEST: u8 = CLASSES.len() as u8 - 1;
+
+/// Buckets of a page per size class. As long as the four bits of a class can count, so that no look-up has to check it.
+const BUCKETS: [u8; 16] = {
+    let mut buckets = [0; 16];
+    let mut class = 0;
+    while class < CLASSES.len() {
+        let (lines, stash) = CLASSES[class];
+        buckets[class] = lines - 1 - stash;
+        class += 1;
+    }
+    buckets
+};
 
 /// Mark of a bucket: a key whose home it is lives in the next bucket.
 const SPILLED: u64 = 1;
@@ -155,9 +168,16 @@ impl PageRef {
         (usize::from(lines), usize::from(stash))
     }
 
+    #[inline]
     fn buckets(self) -> usize {
-        let (lines, stash) = self.shape();
-        lines - 1 - stash
+        usize::from(BUCKETS[usize::from(self.class())])
+    }
+
+    /// The home bucket of a hash. Below [`buckets`](Self::buckets), as twelve bits are below 2^12.
+    #[inline]
+    fn home(self, hash: u64) -> usize {
+        let bits = hash << self.depth() >> (64 - BUCKET_BITS);
+        ((bits * self.buckets() as u64) >> BUCKET_BITS) as usize
     }
 
     fn slots(self) -> usize {
@@ -203,34 +223,46 @@ impl PageRef {
 /// All methods are safe: making the value is the unsafe step.
 pub(super) struct Page<'a> {
     at: PageRef,
-    lines: &'a [Line],
+    life: PhantomData<&'a [Line]>,
 }
 
 /// A page that may be changed.
 pub(super) struct PageMut<'a> {
     at: PageRef,
-    lines: &'a mut [Line],
+    life: PhantomData<&'a mut [Line]>,
 }
 
 impl<'a> Page<'a> {
     /// # Safety
     /// The page is alive and nobody changes it for `'a`.
+    #[inline]
     pub(super) unsafe fn new(at: PageRef) -> Self {
-        // SAFETY: passed on to the caller.
-        Self { at, lines: unsafe { at.lines() } }
+        Self { at, life: PhantomData }
+    }
+
+    fn lines(&self) -> &'a [Line] {
+        // SAFETY: whoever made the value vouched for the page.
+        unsafe { self.at.lines() }
     }
 
     pub(super) fn count(&self) -> usize {
-        self.lines[0].0[COUNT] as usize
+        self.lines()[0].0[COUNT] as usize
     }
 
     pub(super) fn earliest(&self) -> u64 {
-        self.lines[0].0[EARLIEST]
+        self.lines()[0].0[EARLIEST]
     }
 
     fn home(&self, hash: u64) -> usize {
-        let bits = hash << self.at.depth() >> (64 - BUCKET_BITS);
-        ((bits * self.at.buckets() as u64) >> BUCKET_BITS) as usize
+        self.at.home(hash)
+    }
+
+    /// The line of a bucket, straight from the page's address: a look-up needs to know nothing else of the page.
+    #[inline]
+    fn bucket(&self, bucket: usize) -> &'a Line {
+        debug_assert!(bucket < self.at.buckets());
+        // SAFETY: the page is alive, and its first line is followed by that of each bucket.
+        unsafe { &*self.at.address().add(1 + bucket) }
     }
 
     /// The home bucket of what a slot holds, from the bits kept in the slot.
@@ -250,15 +282,15 @@ impl<'a> Page<'a> {
 
     /// The lines where a key of this home bucket can be, given the bucket's marks.
     fn search_lines(&self, home: usize) -> impl Iterator<Item = usize> + use<> {
-        let marks = self.lines[home + 1].marks();
+        let marks = self.bucket(home).marks();
         let next = (marks & SPILLED != 0).then(|| self.after(home) + 1);
-        let stash = if marks & STASHED != 0 { self.stash_start()..self.lines.len() } else { 0..0 };
+        let stash = if marks & STASHED != 0 { self.stash_start()..self.at.shape().0 } else { 0..0 };
         std::iter::once(home + 1).chain(next).chain(stash)
     }
 
     /// Asks the processor for the home bucket's line.
     pub(super) fn prefetch(&self, hash: u64) {
-        prefetch(std::ptr::from_ref(&self.lines[1 + self.home(hash)]));
+        prefetch(std::ptr::from_ref(self.bucket(self.home(hash))));
     }
 
     #[inline(always)]
@@ -283,23 +315,24 @@ impl<'a> Page<'a> {
     #[inline]
     pub(super) fn find<P: Pointer>(&self, hash: u64, mut is: impl FnMut(P) -> bool) -> Option<(Place, P)> {
         let home = self.home(hash);
-        let line = &self.lines[home + 1];
+        let line = self.bucket(home);
         if let Some((slot, p)) = self.in_line(line, hash, &mut is) {
             return Some((Place { line: home as u8 + 1, slot: slot as u8 }, p));
         }
         if line.marks() == 0 { None } else { self.find_displaced(home, hash, is) }
     }
 
+    #[inline(never)]
     fn find_displaced<P: Pointer>(&self, home: usize, hash: u64, mut is: impl FnMut(P) -> bool) -> Option<(Place, P)> {
         self.search_lines(home).skip(1).find_map(|i| {
-            let (slot, p) = self.in_line(&self.lines[i], hash, &mut is)?;
+            let (slot, p) = self.in_line(&self.lines()[i], hash, &mut is)?;
             Some((Place { line: i as u8, slot: slot as u8 }, p))
         })
     }
 
     /// Calls `visit` for all pointers of the page.
     pub(super) fn for_each<P: Pointer>(&self, mut visit: impl FnMut(P)) {
-        for &packed in self.lines[1..].iter().flat_map(|l| &l.0[1..]).filter(|&&s| s != 0) {
+        for &packed in self.lines()[1..].iter().flat_map(|l| &l.0[1..]).filter(|&&s| s != 0) {
             visit(P::from_bits(packed & POINTER_MASK));
         }
     }
@@ -307,7 +340,7 @@ impl<'a> Page<'a> {
     /// The pointer in the `n`th slot of the page, if it holds one; `n` counts around.
     pub(super) fn nth<P: Pointer>(&self, n: usize) -> Option<P> {
         let n = n % self.at.slots();
-        let packed = self.lines[1 + n / SLOTS].0[1 + n % SLOTS];
+        let packed = self.lines()[1 + n / SLOTS].0[1 + n % SLOTS];
         (packed != 0).then(|| P::from_bits(packed & POINTER_MASK))
     }
 
@@ -316,7 +349,7 @@ impl<'a> Page<'a> {
     pub(super) fn scan_bucket<P: Pointer>(&self, hash: u64, mut visit: impl FnMut(P)) -> Option<u64> {
         let home = self.home(hash);
         for i in self.search_lines(home) {
-            for &packed in self.lines[i].0[1..].iter().filter(|&&s| s != 0) {
+            for &packed in self.lines()[i].0[1..].iter().filter(|&&s| s != 0) {
                 if self.home_of(packed) == home {
                     visit(P::from_bits(packed & POINTER_MASK));
                 }
@@ -335,22 +368,26 @@ impl<'a> PageMut<'a> {
     /// # Safety
     /// The page is alive and the caller is the only one who touches it for `'a`.
     pub(super) unsafe fn new(at: PageRef) -> Self {
-        // SAFETY: passed on to the caller.
-        Self { at, lines: unsafe { at.lines_mut() } }
+        Self { at, life: PhantomData }
+    }
+
+    fn lines(&mut self) -> &mut [Line] {
+        // SAFETY: whoever made the value vouched for the page, and no other reference into it is alive.
+        unsafe { self.at.lines_mut() }
     }
 
     pub(super) fn read(&self) -> Page<'_> {
-        Page { at: self.at, lines: self.lines }
+        Page { at: self.at, life: PhantomData }
     }
 
     /// Notes that a key with this deadline is in the page.
     pub(super) fn note_deadline(&mut self, deadline: u64) {
-        let earliest = &mut self.lines[0].0[EARLIEST];
+        let earliest = &mut self.lines()[0].0[EARLIEST];
         *earliest = (*earliest).min(deadline);
     }
 
     pub(super) fn set_earliest(&mut self, earliest: u64) {
-        self.lines[0].0[EARLIEST] = earliest;
+        self.lines()[0].0[EARLIEST] = earliest;
     }
 
     /// Adds a pointer that is not in the page; false when home, neighbour and stash are full.
@@ -361,15 +398,15 @@ impl<'a> PageMut<'a> {
     fn insert_packed(&mut self, packed: u64, fingerprint: u64) -> bool {
         let home = self.read().home_of(packed);
         let next = self.read().after(home);
-        let stash = self.read().stash_start()..self.lines.len();
+        let stash = self.read().stash_start()..self.at.shape().0;
         let lines = [(home + 1, 0), (next + 1, SPILLED)].into_iter().chain(stash.map(|i| (i, STASHED)));
         for (i, mark) in lines {
-            if let Some(slot) = self.lines[i].free_slot() {
-                self.lines[i].put(slot, packed, fingerprint);
+            if let Some(slot) = self.lines()[i].free_slot() {
+                self.lines()[i].put(slot, packed, fingerprint);
                 if mark != 0 && i != home + 1 {
-                    self.lines[home + 1].mark(mark);
+                    self.lines()[home + 1].mark(mark);
                 }
-                self.lines[0].0[COUNT] += 1;
+                self.lines()[0].0[COUNT] += 1;
                 return true;
             }
         }
@@ -378,16 +415,17 @@ impl<'a> PageMut<'a> {
 
     /// Puts another pointer of the same hash into a place.
     pub(super) fn replace<P: Pointer>(&mut self, place: Place, p: P) {
-        let packed = &mut self.lines[usize::from(place.line)].0[usize::from(place.slot) + 1];
+        let packed = &mut self.lines()[usize::from(place.line)].0[usize::from(place.slot) + 1];
         *packed = *packed & !POINTER_MASK | p.to_bits();
     }
 
     /// Empties a place, and lets a key that had to live elsewhere come home.
     pub(super) fn remove(&mut self, place: Place) {
         let (line, slot) = (usize::from(place.line), usize::from(place.slot));
-        let home = self.read().home_of(self.lines[line].0[slot + 1]);
-        self.lines[line].put(slot, 0, 0);
-        self.lines[0].0[COUNT] -= 1;
+        let packed = self.lines()[line].0[slot + 1];
+        let home = self.read().home_of(packed);
+        self.lines()[line].put(slot, 0, 0);
+        self.lines()[0].0[COUNT] -= 1;
         if line < self.read().stash_start() {
             self.bring_home(line - 1, slot);
         }
@@ -398,39 +436,39 @@ impl<'a> PageMut<'a> {
 
     /// Moves a displaced key of `bucket` into its free `slot`.
     fn bring_home(&mut self, bucket: usize, slot: usize) {
-        if self.lines[bucket + 1].marks() == 0 {
+        if self.lines()[bucket + 1].marks() == 0 {
             return;
         }
         let page = self.read();
         let displaced = page.search_lines(bucket).filter(|&i| i != bucket + 1).find_map(|i| {
-            let s = page.lines[i].0[1..].iter().position(|&s| s != 0 && page.home_of(s) == bucket)?;
+            let s = page.lines()[i].0[1..].iter().position(|&s| s != 0 && page.home_of(s) == bucket)?;
             Some((i, s))
         });
         if let Some((i, s)) = displaced {
-            let (packed, fingerprint) = (self.lines[i].0[s + 1], self.lines[i].fingerprint(s));
-            self.lines[i].put(s, 0, 0);
-            self.lines[bucket + 1].put(slot, packed, fingerprint);
+            let (packed, fingerprint) = (self.lines()[i].0[s + 1], self.lines()[i].fingerprint(s));
+            self.lines()[i].put(s, 0, 0);
+            self.lines()[bucket + 1].put(slot, packed, fingerprint);
         }
         self.refresh_marks(bucket);
     }
 
     fn refresh_marks(&mut self, bucket: usize) {
         let page = self.read();
-        let holds = |i: usize| page.lines[i].0[1..].iter().any(|&s| s != 0 && page.home_of(s) == bucket);
+        let holds = |i: usize| page.lines()[i].0[1..].iter().any(|&s| s != 0 && page.home_of(s) == bucket);
         let next = page.after(bucket);
         let mut marks = 0;
         if next != bucket && holds(next + 1) {
             marks |= SPILLED;
         }
-        if (page.stash_start()..page.lines.len()).any(holds) {
+        if (page.stash_start()..page.at.shape().0).any(holds) {
             marks |= STASHED;
         }
-        self.lines[bucket + 1].set_marks(marks);
+        self.lines()[bucket + 1].set_marks(marks);
     }
 
     /// All slots with their fingerprints.
     fn packed(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.lines[1..]
+        self.read().lines()[1..]
             .iter()
             .flat_map(|line| (0..SLOTS).filter(|&s| line.0[s + 1] != 0).map(|s| (line.0[s + 1], line.fingerprint(s))))
     }

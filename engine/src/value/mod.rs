@@ -1,11 +1,14 @@
 //! The data types as plain structures: no keys, no locks, no RESP.
 
 pub mod bits;
+mod block;
 pub mod compact;
 pub mod hash;
 pub mod hyperloglog;
+pub mod intset;
 pub mod lcs;
 pub mod list;
+pub mod listpack;
 pub mod set;
 mod size_class;
 pub mod sorted_set;
@@ -14,7 +17,9 @@ pub mod stream;
 use std::sync::Arc;
 
 pub use hash::Hash;
+pub use intset::Intset;
 pub use list::List;
+pub use listpack::Listpack;
 pub use set::Set;
 pub use size_class::size_class;
 pub use sorted_set::SortedSet;

@@ -58,11 +58,16 @@ const DIRECTIVES: &[(&str, &[&str], &[&str])] = &[
     ("maxmemory-samples", &["5", "1", "64"], &["0", "-1", "abc", ""]),
     ("lfu-log-factor", &["10", "0", "100"], &["-1", "abc", "2147483648"]),
     ("lfu-decay-time", &["1", "0", "60"], &["-1", "x"]),
-    ("hash-max-listpack-entries", &["128", "0", "512"], &["-1", "abc", "1.5"]),
-    ("hash-max-listpack-value", &["64", "100"], &["-1", "abc"]),
-    ("list-max-listpack-size", &["-2", "128", "-5"], &["abc", "99999999999"]),
-    ("set-max-intset-entries", &["512", "0"], &["-1", "abc"]),
-    ("zset-max-listpack-entries", &["128"], &["-1", "abc"]),
+    ("hash-max-listpack-entries", &["128", "0", "512", "1", "4", "16"], &["-1", "abc", "1.5"]),
+    ("hash-max-listpack-value", &["64", "100", "0", "1", "8"], &["-1", "abc"]),
+    ("list-max-listpack-size", &["-2", "128", "-5", "-1", "0", "1", "2", "5"], &["abc", "99999999999"]),
+    ("list-compress-depth", &["0", "1", "2"], &["-1", "abc"]),
+    ("set-max-intset-entries", &["512", "0", "1", "4", "16"], &["-1", "abc"]),
+    ("zset-max-listpack-entries", &["128", "0", "1", "4", "16"], &["-1", "abc"]),
+    ("zset-max-listpack-value", &["64", "0", "1", "8"], &["-1", "abc"]),
+    ("stream-node-max-bytes", &["4096", "0", "1", "100", "400"], &["-1", "abc"]),
+    ("stream-node-max-entries", &["100", "0", "1", "3", "10"], &["-1", "abc"]),
+    ("hll-sparse-max-bytes", &["3000", "0", "64", "300", "16000"], &["-1", "abc"]),
     ("timeout", &["0", "3600"], &["-1", "abc", "99999999999"]),
     ("tcp-keepalive", &["300", "0"], &["-1", "abc"]),
     ("lazyfree-lazy-user-del", &["yes", "no", "YES"], &["true", "1", "", "maybe"]),
@@ -76,6 +81,18 @@ const DIRECTIVES: &[(&str, &[&str], &[&str])] = &[
     ("notify-keyspace-events", &["", "KEA", "Ex"], &["Q", "!"]),
     ("databases", &[], &["16", "8"]),
 ];
+
+/// Directives that Redis 7.0 lacks, with the values that every stream begins with.
+pub fn later_directives() -> impl Iterator<Item = (&'static str, &'static str)> {
+    [("set-max-listpack-entries", "128"), ("set-max-listpack-value", "64")].into_iter()
+}
+
+/// Sets one of the directives whose names begin with one of `prefixes` to a value that is good for it.
+pub(super) fn set_directive(g: &mut Generator, prefixes: &[&str]) -> Step {
+    let chosen: Vec<_> = DIRECTIVES.iter().filter(|line| prefixes.iter().any(|p| line.0.starts_with(p))).collect();
+    let (name, valid, _) = chosen[g.rng.below(chosen.len() as u64) as usize];
+    Step::one(argv!["CONFIG", "SET", *name, g.rng.pick(valid)])
+}
 
 fn any_directive(g: &mut Generator) -> &'static (&'static str, &'static [&'static str], &'static [&'static str]) {
     &DIRECTIVES[g.rng.below(DIRECTIVES.len() as u64) as usize]

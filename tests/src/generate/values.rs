@@ -226,7 +226,7 @@ impl Generator {
 
     /// Seconds until a deadline that no test lives to see. No two of a stream are nearer than 20 seconds to each
     /// other, however they arise, so that comparing them (GT, LT) does not depend on when each server got the command.
-    fn seconds(&mut self) -> u64 {
+    pub(super) fn seconds(&mut self) -> u64 {
         self.deadlines += 1;
         1_000_000 * self.rng.below(10) + 20 * (self.deadlines % 50_000) + 100
     }
