@@ -62,6 +62,9 @@ pub mod sys;
 pub mod table;
 pub mod value;
 
+pub use api::{
+    AutoClaimedEntries, ConsumerInfo, GroupInfo, PendingEntry, PendingRange, PendingSummary, StreamEntry, StreamInfo,
+};
 pub use api::{CopyOptions, Db, ExpireCondition, KeyType, Scan, Ttl};
 pub use clock::{Clock, ManualClock};
 pub use command::{Core, Host, Origin, Spec, Value};
@@ -69,10 +72,12 @@ pub use config::Directive;
 pub use engine::{Engine, Options};
 pub use error::{Error, Result};
 pub use operation::bitmap::{BitOp, BitRange, BitUnit, FieldOp};
+pub use operation::stream::{DeliveredAt, GroupStart, ReadFrom, StreamTrim, XAddOptions, XClaimOptions};
 pub use operation::string::{Condition, Expiry, GetExpiry, SetExpiry, SetOptions};
 pub use session::{Connection, Session};
 pub use value::bits::{Field, Overflow};
 pub use value::lcs::{Lcs, Match};
+pub use value::stream::StreamId;
 
 /// The examples of the README are tests as well.
 #[cfg(doctest)]

@@ -16,6 +16,10 @@ mod strings;
 
 pub use keys::{CopyOptions, ExpireCondition, KeyType, Scan, Ttl};
 
+pub use streams::{
+    AutoClaimedEntries, ConsumerInfo, GroupInfo, PendingEntry, PendingRange, PendingSummary, StreamEntry, StreamInfo,
+};
+
 use std::sync::Arc;
 
 use crate::clock::Millis;

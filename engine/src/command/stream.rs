@@ -26,11 +26,7 @@ const RANDOM: &[&str] = &["nondeterministic_output"];
 
 /// The first half of what follows the word STREAMS.
 const fn streams(from: i32) -> KeySpec {
-    KeySpec {
-        flags: READ,
-        begin: Begin::Keyword("STREAMS", from),
-        find: Find::Range { last: -1, step: 1, limit: 2 },
-    }
+    KeySpec { flags: READ, begin: Begin::Keyword("STREAMS", from), find: Find::Range { last: -1, step: 1, limit: 2 } }
 }
 
 const fn spec(name: &'static str, arity: i32, run: Run) -> Spec {
@@ -148,8 +144,8 @@ fn reply_entry(reply: &mut Reply<'_>, entry: &Entry<'_>) {
     reply.array(fields.len() * 2);
     let mut buffer = itoa::Buffer::new();
     for (field, value) in fields {
-        reply.bulk(field.text(&mut buffer));
-        reply.bulk(value.text(&mut buffer));
+        reply.bulk(field.bytes(&mut buffer));
+        reply.bulk(value.bytes(&mut buffer));
     }
 }
 

@@ -5,10 +5,11 @@ mod claim;
 mod group;
 mod read;
 
-pub use add::{AddOptions, NewId, Trim, add, delete, set_id, trim};
-pub use claim::{AutoClaim, AutoClaimed, ClaimOptions, DeliveredAt, auto_claim, claim};
+pub use add::{NewId, StreamTrim, XAddOptions, add, delete, set_id, trim};
+pub use claim::{AutoClaim, AutoClaimed, DeliveredAt, XClaimOptions, auto_claim, claim};
 pub use group::{
-    GroupStart, acknowledge, check_group, check_key, create_consumer, create_group, delete_consumer, destroy_group, group, group_of, set_group,
+    GroupStart, acknowledge, check_group, check_key, create_consumer, create_group, delete_consumer, destroy_group,
+    group, group_of, set_group,
 };
 pub use read::{ReadFrom, Reader, check_reader, find_start, peek, range, read_after, read_history, read_new, stream};
 

@@ -7,7 +7,7 @@ use crate::codec::num;
 use crate::command::{Args, Reply};
 use crate::error::{Error, Result};
 use crate::keyspace::View;
-use crate::operation::stream::{self, AutoClaim, ClaimOptions, DeliveredAt};
+use crate::operation::stream::{self, AutoClaim, DeliveredAt, XClaimOptions};
 use crate::value::stream::{Group, Stream, StreamId};
 
 /// The most that XAUTOCLAIM may be asked for: ten times as many are looked at, and each has an id.
@@ -43,8 +43,8 @@ pub(super) fn xclaim(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>
     Ok(())
 }
 
-fn claim_options(args: &Args<'_>, from: usize) -> Result<(ClaimOptions, bool)> {
-    let (mut options, mut just_id) = (ClaimOptions::new(), false);
+fn claim_options(args: &Args<'_>, from: usize) -> Result<(XClaimOptions, bool)> {
+    let (mut options, mut just_id) = (XClaimOptions::new(), false);
     let mut i = from;
     while i < args.len() {
         let has_more = i + 1 < args.len();

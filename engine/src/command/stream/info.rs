@@ -1,6 +1,6 @@
 //! XINFO.
 
-use super::{READ, RANDOM, reply_entry, reply_id, spec};
+use super::{RANDOM, READ, reply_entry, reply_id, spec};
 use crate::command::introspection::{help, unknown_or_arity};
 use crate::command::{Args, Flags, KeySpec, Reply, Run, Spec};
 use crate::error::{Error, Result};

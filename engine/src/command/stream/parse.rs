@@ -2,7 +2,7 @@
 
 use crate::command::Args;
 use crate::error::{Error, Result};
-use crate::operation::stream::{AddOptions, Trim};
+use crate::operation::stream::{StreamTrim, XAddOptions};
 use crate::value::stream::StreamId;
 
 fn invalid() -> Error {
@@ -46,8 +46,8 @@ pub(super) fn end(text: &[u8]) -> Result<StreamId> {
 }
 
 /// Options of XADD, and where the fields begin.
-pub(super) fn add(args: &Args<'_>) -> Result<(AddOptions, usize)> {
-    let mut options = AddOptions::new();
+pub(super) fn add(args: &Args<'_>) -> Result<(XAddOptions, usize)> {
+    let mut options = XAddOptions::new();
     let mut trimming = Trimming::default();
     let mut i = 2;
     while i < args.len() {
@@ -71,7 +71,7 @@ pub(super) fn add(args: &Args<'_>) -> Result<(AddOptions, usize)> {
 }
 
 /// Options of XTRIM.
-pub(super) fn trim(args: &Args<'_>) -> Result<Trim> {
+pub(super) fn trim(args: &Args<'_>) -> Result<StreamTrim> {
     let mut trimming = Trimming::default();
     let mut i = 2;
     while i < args.len() {
@@ -83,7 +83,7 @@ pub(super) fn trim(args: &Args<'_>) -> Result<Trim> {
 
 #[derive(Default)]
 struct Trimming {
-    trim: Option<Trim>,
+    trim: Option<StreamTrim>,
     roughly: bool,
     limit: Option<u64>,
 }
@@ -103,9 +103,9 @@ impl Trimming {
             let at = if self.roughly || mark == b"=" { i + 2 } else { i + 1 };
             self.trim = Some(if by_len {
                 let len = u64::try_from(args.int(at)?);
-                Trim::max_len(len.map_err(|_| Error::new("ERR The MAXLEN argument must be >= 0."))?)
+                StreamTrim::max_len(len.map_err(|_| Error::new("ERR The MAXLEN argument must be >= 0."))?)
             } else {
-                Trim::min_id(id(args.get(at))?)
+                StreamTrim::min_id(id(args.get(at))?)
             });
             return Ok(Some(at + 1));
         }
@@ -117,19 +117,17 @@ impl Trimming {
         Ok(None)
     }
 
-    fn finish(self) -> Result<Option<Trim>> {
+    fn finish(self) -> Result<Option<StreamTrim>> {
         let Some(trim) = self.trim else {
             return match self.limit {
-                Some(1..) => Err(Error::new(
-                    "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy",
-                )),
+                Some(1..) => {
+                    Err(Error::new("ERR syntax error, LIMIT cannot be used without specifying a trimming strategy"))
+                }
                 _ => Ok(None),
             };
         };
         match (self.limit, self.roughly) {
-            (Some(_), false) => {
-                Err(Error::new("ERR syntax error, LIMIT cannot be used without the special ~ option"))
-            }
+            (Some(_), false) => Err(Error::new("ERR syntax error, LIMIT cannot be used without the special ~ option")),
             (Some(limit), true) => Ok(Some(trim.roughly().limit(limit))),
             (None, true) => Ok(Some(trim.roughly())),
             (None, false) => Ok(Some(trim)),

@@ -196,8 +196,7 @@ pub(super) fn xread(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>)
 
 pub(super) fn xreadgroup(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let options = options(args, true)?;
-    let (group, consumer) =
-        options.reader.ok_or_else(|| Error::new("ERR Missing GROUP option for XREADGROUP"))?;
+    let (group, consumer) = options.reader.ok_or_else(|| Error::new("ERR Missing GROUP option for XREADGROUP"))?;
     let (first, streams) = (options.first, options.streams);
     let mut starts = SmallVec::<[StreamId; 8]>::new();
     for i in first..first + streams {

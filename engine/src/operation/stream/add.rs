@@ -20,13 +20,13 @@ pub enum NewId {
 
 /// How entries are removed from the beginning of a stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Trim {
+pub struct StreamTrim {
     to: TrimTo,
     roughly: bool,
     limit: Option<u64>,
 }
 
-impl Trim {
+impl StreamTrim {
     /// Keeps the last so many entries.
     pub fn max_len(len: u64) -> Self {
         Self { to: TrimTo::MaxLen(len), roughly: false, limit: None }
@@ -67,13 +67,13 @@ impl Trim {
 
 /// Options of XADD.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct AddOptions {
+pub struct XAddOptions {
     id: NewId,
     only_existing: bool,
-    trim: Option<Trim>,
+    trim: Option<StreamTrim>,
 }
 
-impl AddOptions {
+impl XAddOptions {
     /// An id of the stream's choice; the stream is made if it is not there, and not trimmed.
     pub fn new() -> Self {
         Self::default()
@@ -102,7 +102,7 @@ impl AddOptions {
 
     /// Trims the stream afterwards.
     #[must_use]
-    pub fn trim(mut self, trim: Trim) -> Self {
+    pub fn trim(mut self, trim: StreamTrim) -> Self {
         self.trim = Some(trim);
         self
     }
@@ -130,7 +130,7 @@ fn choose_id(entries: &Entries, id: NewId, now: u64) -> Result<StreamId> {
 ///
 /// # Errors
 /// [`Error::WRONG_TYPE`]; an error if the id is not greater than all before, or the entry is too large.
-pub fn add(view: &mut View<'_>, key: &Key<'_>, words: &[&[u8]], options: &AddOptions) -> Result<Option<StreamId>> {
+pub fn add(view: &mut View<'_>, key: &Key<'_>, words: &[&[u8]], options: &XAddOptions) -> Result<Option<StreamId>> {
     if options.id == NewId::Exactly(StreamId::MIN) {
         return Err(Error::new("ERR The ID specified in XADD must be greater than 0-0"));
     }
@@ -167,7 +167,7 @@ pub fn add(view: &mut View<'_>, key: &Key<'_>, words: &[&[u8]], options: &AddOpt
 ///
 /// # Errors
 /// [`Error::WRONG_TYPE`].
-pub fn trim(view: &mut View<'_>, key: &Key<'_>, trim: &Trim) -> Result<u64> {
+pub fn trim(view: &mut View<'_>, key: &Key<'_>, trim: &StreamTrim) -> Result<u64> {
     let block_entries = view.space().settings().stream_node_max_entries.load(Relaxed);
     let Some(mut edit) = view.edit::<Stream>(key)? else { return Ok(0) };
     let trimmed = trim.run(edit.entries_mut(), block_entries);

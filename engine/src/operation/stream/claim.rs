@@ -23,7 +23,7 @@ pub enum DeliveredAt {
 
 /// Options of XCLAIM.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct ClaimOptions {
+pub struct XClaimOptions {
     delivered: Option<DeliveredAt>,
     retry_count: Option<u64>,
     force: bool,
@@ -31,7 +31,7 @@ pub struct ClaimOptions {
     last_id: Option<StreamId>,
 }
 
-impl ClaimOptions {
+impl XClaimOptions {
     /// Claims count as deliveries of this moment.
     pub fn new() -> Self {
         Self::default()
@@ -128,7 +128,7 @@ pub fn claim(
     consumer_name: &[u8],
     min_idle: u64,
     ids: &[StreamId],
-    options: &ClaimOptions,
+    options: &XClaimOptions,
     mut read: impl FnMut(&Entry<'_>),
 ) -> Result<()> {
     let now = view.now();

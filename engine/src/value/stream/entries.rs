@@ -8,8 +8,8 @@
 
 use std::collections::VecDeque;
 
-use super::block::{Block, Entry};
 use super::StreamId;
+use super::block::{Block, Entry};
 use crate::value::size_class;
 
 /// The most bytes of a block, whatever the setting, and of an entry's fields and values.
@@ -209,9 +209,7 @@ impl Entries {
             }
             let done = match to {
                 TrimTo::MaxLen(max) => block.delete(StreamId::MIN, StreamId::MAX, self.len - max),
-                TrimTo::MinId(min) => {
-                    min.prev().map_or(0, |last| block.delete(StreamId::MIN, last, u64::MAX))
-                }
+                TrimTo::MinId(min) => min.prev().map_or(0, |last| block.delete(StreamId::MIN, last, u64::MAX)),
             };
             let (is_empty, after) = (block.len() == 0, block.pack().bytes());
             self.pack_bytes = self.pack_bytes - before + after;
