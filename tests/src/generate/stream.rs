@@ -25,8 +25,7 @@ pub(super) fn step(g: &mut Generator) -> Step {
         32..=33 => claim(g, key),
         34..=35 => auto_claim(g, key),
         36 => set_id(g, key),
-        37..=38 => info(g, key),
-        _ => return nodes(g),
+        _ => info(g, key),
     };
     Step::one(g.spoil(command))
 }
@@ -210,7 +209,7 @@ fn group(g: &mut Generator, key: Vec<u8>) -> Command {
 /// Milliseconds that have passed since any delivery, or that no delivery will see.
 fn idle(g: &mut Generator) -> Vec<u8> {
     match g.rng.below(8) {
-        0 => g.integer_but_near(),
+        0 => g.bad_integer(),
         1..=2 => argv![g.rng.pick(&["100000000", "-5"])].remove(0),
         _ => argv!["0"].remove(0),
     }
@@ -279,11 +278,4 @@ fn info(g: &mut Generator, key: Vec<u8>) -> Command {
         4 => argv!["XINFO", "CONSUMERS", key, group_name(g)],
         _ => argv!["XINFO", "HELP"],
     }
-}
-
-/// Sizes of blocks: few entries, so that streams have many of them.
-fn nodes(g: &mut Generator) -> Step {
-    let entries = g.rng.pick(&["2", "3", "5", "100", "0"]);
-    let bytes = g.rng.pick(&["4096", "200", "0"]);
-    Step::one(argv!["CONFIG", "SET", "stream-node-max-entries", entries, "stream-node-max-bytes", bytes])
 }

@@ -81,9 +81,9 @@ fn options<'a>(args: &Args<'a>, for_group: bool) -> Result<Options<'a>> {
             i += 2;
         } else if args.is(i, "STREAMS") && more > 0 {
             if more % 2 == 1 {
-                let (name, mark) = if for_group { ("XREADGROUP", '>') } else { ("XREAD", '$') };
-                let what = format!("for each stream key an ID or '{mark}' must be specified.");
-                return Err(Error::new(format!("ERR Unbalanced {name} list of streams: {what}")));
+                // Redis says this of both commands.
+                let what = "for each stream key an ID or '$' must be specified.";
+                return Err(Error::new(format!("ERR Unbalanced XREAD list of streams: {what}")));
             }
             (options.first, options.streams) = (i + 1, more / 2);
             break;
