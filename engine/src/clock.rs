@@ -1,8 +1,10 @@
 //! Where the engine's time comes from: the system's clock, or one that a test turns by hand.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::stopwatch::Stopwatch;
 use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Milliseconds since 1970, as deadlines are kept.
@@ -48,12 +50,41 @@ fn micros_of(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// For how long the system's clock is not read again, as the time since is measured with less effort. The two run
+/// apart by a thousandth at most, and a clock that is set is noticed this late.
+const TRUSTED: Duration = Duration::from_millis(5);
+
+thread_local! {
+    /// When this thread has read the system's clock, and what it showed.
+    static READ: Cell<Option<(Stopwatch, u64)>> = const { Cell::new(None) };
+}
+
+/// The system's clock, for which every command asks.
+#[inline]
+fn system_micros() -> u64 {
+    if let Some((watch, micros)) = READ.get() {
+        let nanos = watch.nanos();
+        if nanos < TRUSTED.as_nanos() as u64 {
+            return micros + nanos / 1000;
+        }
+    }
+    read_system_clock()
+}
+
+#[cold]
+fn read_system_clock() -> u64 {
+    let watch = Stopwatch::start();
+    let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, micros_of);
+    READ.set(Some((watch, micros)));
+    micros
+}
+
 impl Clock {
     /// Microseconds since 1970.
     #[inline]
     pub fn micros(&self) -> u64 {
         match self {
-            Self::System => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, micros_of),
+            Self::System => system_micros(),
             Self::Manual(clock) => clock.0.load(Relaxed),
         }
     }

@@ -65,7 +65,7 @@ pub mod value;
 pub use api::{
     AutoClaimedEntries, ConsumerInfo, GroupInfo, PendingEntry, PendingRange, PendingSummary, StreamEntry, StreamInfo,
 };
-pub use api::{CopyOptions, Db, ExpireCondition, KeyType, Scan, Ttl};
+pub use api::{CopyOptions, Db, ExpireCondition, KeyType, Scan, Scored, Ttl, ZCombine};
 pub use clock::{Clock, ManualClock};
 pub use command::{Core, Host, Origin, Spec, Value};
 pub use config::Directive;
@@ -73,11 +73,15 @@ pub use engine::{Engine, Options};
 pub use error::{Error, Result};
 pub use operation::bitmap::{BitOp, BitRange, BitUnit, FieldOp};
 pub use operation::stream::{DeliveredAt, GroupStart, ReadFrom, StreamTrim, XAddOptions, XClaimOptions};
+pub use operation::list::{PositionOptions, Side};
+pub use operation::sort::SortOptions;
+pub use operation::sorted_set::{AddOptions, Added, Aggregate, ZEnd, ZRange};
 pub use operation::string::{Condition, Expiry, GetExpiry, SetExpiry, SetOptions};
 pub use session::{Connection, Session};
 pub use value::bits::{Field, Overflow};
 pub use value::lcs::{Lcs, Match};
 pub use value::stream::StreamId;
+pub use value::sorted_set::{LexBound, LexRange, ScoreBound, ScoreRange};
 
 /// The examples of the README are tests as well.
 #[cfg(doctest)]

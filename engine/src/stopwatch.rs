@@ -36,10 +36,22 @@ impl Stopwatch {
     #[inline]
     pub(crate) fn lap(&mut self) -> u64 {
         let now = ticks(self.scale);
-        // Should the thread be on another core by now, the counter may stand a few ticks lower.
-        let lap = now.saturating_sub(self.ticks);
+        let lap = self.nanos_at(now);
         self.ticks = now;
-        if self.scale == 0 { lap } else { (u128::from(lap) * u128::from(self.scale) >> 32) as u64 }
+        lap
+    }
+
+    /// Nanoseconds since the start or the last lap.
+    #[inline]
+    pub(crate) fn nanos(&self) -> u64 {
+        self.nanos_at(ticks(self.scale))
+    }
+
+    #[inline]
+    fn nanos_at(&self, now: u64) -> u64 {
+        // Should the thread be on another core by now, the counter may stand a few ticks lower.
+        let ticks = now.saturating_sub(self.ticks);
+        if self.scale == 0 { ticks } else { (u128::from(ticks) * u128::from(self.scale) >> 32) as u64 }
     }
 }
 

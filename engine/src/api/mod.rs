@@ -15,6 +15,7 @@ mod streams;
 mod strings;
 
 pub use keys::{CopyOptions, ExpireCondition, KeyType, Scan, Ttl};
+pub use sorted_sets::{Scored, ZCombine};
 
 pub use streams::{
     AutoClaimedEntries, ConsumerInfo, GroupInfo, PendingEntry, PendingRange, PendingSummary, StreamEntry, StreamInfo,

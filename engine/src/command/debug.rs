@@ -29,6 +29,8 @@ const HELP: &[&str] = &[
     "    Tell a signature of the values of some keys.",
     "ERROR <string>",
     "    Answer with an error.",
+    "LISTPACK <key>",
+    "    Say whether a value is kept as a listpack.",
     "LOG <message>",
     "    Write a message to the log.",
     "OBJECT <key>",
@@ -39,6 +41,8 @@ const HELP: &[&str] = &[
     "    Make <count> string keys, of <size> bytes if that is given.",
     "PROTOCOL <type>",
     "    Answer with an example of a type of the protocol.",
+    "QUICKLIST-PACKED-THRESHOLD <size>",
+    "    Accepted, and without effect: long elements of a list have blocks of their own anyhow.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Say whether expired keys are looked for.",
     "SET-DISABLE-DENY-SCRIPTS <0|1>",
@@ -84,6 +88,10 @@ fn debug(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
         (b"digest", []) => digest::all(context, reply)?,
         (b"digest-value", keys) => digest::values(context, keys, reply)?,
         (b"error", [text]) => return Err(Error::new(without_breaks(text))),
+        (b"listpack", [key]) => {
+            object::listpack(context, key)?;
+            reply.simple("Listpack structure printed on stdout");
+        }
         (b"log", [message]) => {
             tracing::warn!("DEBUG LOG: {}", message.escape_ascii());
             reply.ok();
@@ -91,6 +99,12 @@ fn debug(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
         (b"object", [key] | [key, _]) => object::object(context, key, reply)?,
         (b"populate", [count, options @ ..]) if options.len() <= 2 => populate(context, count, options, reply)?,
         (b"protocol", [kind]) => protocol::example(kind, reply)?,
+        (b"quicklist-packed-threshold", [size]) => {
+            if num::parse_memory(size).is_none_or(|size| size == 1 || size > 4 << 30) {
+                return Err(Error::new("ERR argument must be a memory value bigger than 1 and smaller than 4gb"));
+            }
+            reply.ok();
+        }
         (b"set-active-expire", [on]) => {
             context.core.keyspace.settings().active_expire.store(number(on) != 0, Relaxed);
             reply.ok();

@@ -9,7 +9,7 @@ use super::args::key_positions;
 use super::registry::Keys;
 use super::{Args, Caller, Command, Context, Core, Flags, Registry, Reply, ReplyMode, Run};
 use crate::error::{Error, Result};
-use crate::keyspace::{Access, View};
+use crate::keyspace::View;
 use crate::table::KeyHasher;
 
 /// A request with its command found and its keys hashed, ahead of its turn.
@@ -48,6 +48,12 @@ impl BatchKeys {
                 if let Some(key) = argv.get(i) {
                     self.positions.push(i);
                     self.hashes.push(hasher.hash(key));
+                }
+            }
+            Keys::Every { first, step, but } => {
+                for i in (first..argv.len().saturating_sub(but)).step_by(step) {
+                    self.positions.push(i);
+                    self.hashes.push(hasher.hash(argv[i]));
                 }
             }
             Keys::BySpec => {
@@ -235,7 +241,7 @@ fn call(
     args: &Args<'_>,
     reply: &mut Reply<'_>,
 ) -> Result<()> {
-    let access = if command.flags.contains(Flags::WRITE) { Access::Write } else { Access::Read };
+    let access = command.access;
     let (run, mut view) = match command.spec.run {
         Run::Keys(run) => {
             let mut keys = args.keys();

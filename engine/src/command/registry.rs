@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
-use super::flags::Flags;
+use super::flags::{Flags, KeyFlags};
 use super::spec::{Begin, Find, Spec};
 use super::stats::CommandStats;
+use crate::keyspace::Access;
 
 /// How the keys of a command are found, prepared for speed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,6 +16,15 @@ pub enum Keys {
     None,
     /// The argument at this index.
     One(usize),
+    /// All or every `step`th of the arguments from `first` on, but for the last `but`.
+    Every {
+        /// The index of the first.
+        first: usize,
+        /// The distance from one to the next.
+        step: usize,
+        /// How many arguments behind them are no keys.
+        but: usize,
+    },
     /// By the specs.
     BySpec,
 }
@@ -33,6 +43,9 @@ pub struct Command {
     pub flags: Flags,
     /// How its keys are found.
     pub keys: Keys,
+    /// What it does with the stripes that it asks for. A command that only reads may still keep something with the
+    /// value that it found out, and says so in its key specs (`PFCOUNT`).
+    pub access: Access,
     /// What is counted of it.
     pub stats: CommandStats,
     /// Its number in the registry, by which [`Registry::by_number`] finds it.
@@ -47,11 +60,17 @@ impl Command {
         let keys = match spec.keys {
             [] => Keys::None,
             [k] => match (k.begin, k.find) {
+                _ if k.flags.contains(KeyFlags::NOT_KEY) => Keys::BySpec,
                 (Begin::Index(i), Find::Range { last: 0, .. }) => Keys::One(i),
+                (Begin::Index(first), Find::Range { last: last @ ..0, step, limit: 0 | 1 }) => {
+                    Keys::Every { first, step: step.max(1), but: last.unsigned_abs() as usize - 1 }
+                }
                 _ => Keys::BySpec,
             },
             _ => Keys::BySpec,
         };
+        let written = KeyFlags::RW | KeyFlags::OW | KeyFlags::RM;
+        let writes = spec.flags.contains(Flags::WRITE) || spec.keys.iter().any(|k| k.flags.intersects(written));
         Self {
             spec: *spec,
             full_name,
@@ -59,6 +78,7 @@ impl Command {
             subcommands,
             flags: spec.all_flags(),
             keys,
+            access: if writes { Access::Write } else { Access::Read },
             stats: CommandStats::default(),
             number: 0,
         }

@@ -126,7 +126,7 @@ pub type ContextFn = dyn Fn(&mut Context<'_>, &Args<'_>, &mut Reply<'_>) -> Resu
 /// How a command runs, which says what it has locked.
 #[derive(Clone, Copy)]
 pub enum Run {
-    /// With the stripes of its keys: for writing if the command has the `WRITE` flag.
+    /// With the stripes of its keys: for writing if the command has the `WRITE` flag, or its key specs say so.
     Keys(&'static ViewFn),
     /// With all stripes.
     Everything(&'static ViewFn),

@@ -17,8 +17,13 @@ impl Keyspace {
     pub fn prefetch(&self, db: u32, hashes: &[u64]) {
         for hashes in hashes.chunks(AT_ONCE) {
             let idle = Idle::lock(self, hashes);
-            let probe = |&hash: &u64| Some(idle.stripe(self.stripe_of(hash))?.table(db)?.probe(hash));
-            fetch(hashes.iter().filter_map(probe));
+            let mut probes = Probes::new();
+            for &hash in hashes {
+                if let Some(table) = idle.stripe(self.stripe_of(hash)).and_then(|stripe| stripe.table(db)) {
+                    probes.push(table.probe(hash));
+                }
+            }
+            fetch(&probes);
         }
     }
 }
@@ -26,18 +31,26 @@ impl Keyspace {
 impl View<'_> {
     /// Brings the entries of some keys closer, all in the chosen database and in stripes that the view holds.
     pub fn prefetch(&self, hashes: impl Iterator<Item = u64>) {
-        let mut hashes = hashes.peekable();
-        while hashes.peek().is_some() {
-            let part = hashes.by_ref().take(AT_ONCE);
-            fetch(part.filter_map(|hash| Some(self.stripe(hash).table(self.db())?.probe(hash))));
+        let mut probes = Probes::new();
+        for hash in hashes {
+            if let Some(table) = self.table_of(hash) {
+                probes.push(table.probe(hash));
+            }
+            if probes.len() == AT_ONCE {
+                fetch(&probes);
+                probes.clear();
+            }
         }
+        fetch(&probes);
     }
 }
 
-/// Starts all look-ups before it waits for the first of them.
-fn fetch<'t>(probes: impl Iterator<Item = Probe<'t>>) {
-    let probes: SmallVec<[_; AT_ONCE]> = probes.collect();
-    for probe in &probes {
+/// Look-ups that have all been started before the first of them is waited for.
+type Probes<'t> = SmallVec<[Probe<'t>; AT_ONCE]>;
+
+#[inline]
+fn fetch(probes: &[Probe<'_>]) {
+    for probe in probes {
         probe.fetch();
     }
 }

@@ -284,6 +284,34 @@ impl<P: Pointer> Table<P> {
         self.page(hash).nth(n)
     }
 
+    /// Any pointer, each with the same probability; `random` gives 64 random bits. O(1) unless chance is unkind: `None`
+    /// if it is so for long, and if the table is empty.
+    ///
+    /// A page is found by a random hash, so one of lesser depth is found more often, and a slot of a small page more often
+    /// than one of a large page. Both are made good by drawing again.
+    pub fn draw(&self, mut random: impl FnMut() -> u64) -> Option<P> {
+        /// Pages merge when they have come down to this many pointers, so no page has many fewer.
+        const FEW: usize = 32;
+        let deepest = self.base + (self.len / FEW).max(1).ilog2() + 1;
+        for _ in 0..1 << 14 {
+            let (hash, bits) = (random(), random());
+            let page = self.directory.page(hash);
+            let only = page.depth() == self.base;
+            let more_often = if only { 0 } else { deepest.saturating_sub(page.depth()) };
+            if bits & ((1 << more_often.min(32)) - 1) != 0 {
+                continue;
+            }
+            let slots = if only { page.slots() } else { page::MAX_SLOTS };
+            let slot = ((bits >> 32) as usize * slots) >> 32;
+            if slot < page.slots()
+                && let Some(p) = self.page(hash).nth(slot)
+            {
+                return Some(p);
+            }
+        }
+        None
+    }
+
     /// A deadline before which nothing in the table is due.
     pub fn earliest(&self) -> u64 {
         self.directory.earliest()

@@ -37,6 +37,9 @@ const CLASSES: [(u8, u8); 10] =
     [(4, 1), (8, 1), (12, 1), (16, 1), (24, 2), (32, 2), (40, 3), (48, 3), (56, 4), (64, 4)];
 const LARGEST: u8 = CLASSES.len() as u8 - 1;
 
+/// Slots of the largest page.
+pub(super) const MAX_SLOTS: usize = (CLASSES[LARGEST as usize].0 as usize - 1) * SLOTS;
+
 /// Buckets of a page per size class. As long as the four bits of a class can count, so that no look-up has to check it.
 const BUCKETS: [u8; 16] = {
     let mut buckets = [0; 16];
@@ -180,7 +183,8 @@ impl PageRef {
         ((bits * self.buckets() as u64) >> BUCKET_BITS) as usize
     }
 
-    fn slots(self) -> usize {
+    /// How many slots the page has.
+    pub(super) fn slots(self) -> usize {
         (self.shape().0 - 1) * SLOTS
     }
 

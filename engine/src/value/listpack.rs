@@ -280,6 +280,19 @@ impl Listpack {
         Iter { rest: self.as_bytes().get(HEADER..self.end()).unwrap_or_default() }
     }
 
+    /// All entries from this one on, from both ends.
+    #[inline]
+    pub fn iter_at(&self, pos: Pos) -> Iter<'_> {
+        Iter { rest: self.as_bytes().get(pos.at()..self.end()).unwrap_or_default() }
+    }
+
+    /// All entries up to this one, from both ends.
+    #[inline]
+    pub fn iter_to(&self, pos: Pos) -> Iter<'_> {
+        let end = pos.at() + entry::skip(self.from(pos));
+        Iter { rest: self.as_bytes().get(HEADER..end).unwrap_or_default() }
+    }
+
     /// All entries from this one on, each with its place.
     #[inline]
     pub fn iter_from(&self, pos: Pos) -> impl Iterator<Item = (Pos, Item<'_>)> {
@@ -500,7 +513,7 @@ impl<'a> IntoIterator for &'a Listpack {
 }
 
 /// The entries of a listpack in order, from both ends. See [`Listpack::iter`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Iter<'a> {
     /// Whole entries.
     rest: &'a [u8],

@@ -9,6 +9,8 @@ pub mod intset;
 pub mod lcs;
 pub mod list;
 pub mod listpack;
+mod member;
+mod member_hash;
 pub mod set;
 mod size_class;
 pub mod sorted_set;
@@ -16,10 +18,11 @@ pub mod stream;
 
 use std::sync::Arc;
 
-pub use hash::Hash;
+pub use hash::{FieldDeadline, Hash, HashLimits};
 pub use intset::Intset;
 pub use list::List;
 pub use listpack::Listpack;
+pub use member_hash::hasher;
 pub use set::Set;
 pub use size_class::size_class;
 pub use sorted_set::SortedSet;

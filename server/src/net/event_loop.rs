@@ -59,7 +59,8 @@ pub(crate) struct EventLoop {
     paused: Vec<usize>,
     /// The pause they wait for.
     pause: Option<Pause>,
-    last_tick: Instant,
+    /// When silence and unread replies were last looked at, by the engine's clock.
+    last_tick: u64,
 }
 
 impl EventLoop {
@@ -77,12 +78,8 @@ impl EventLoop {
         }
         let mailbox = shared.mailboxes.get(index).cloned().ok_or(io::ErrorKind::InvalidInput)?;
         let core = shared.engine.core();
-        let tools = Tools {
-            buffer: vec![0; 64 * 1024].into(),
-            outputs: Vec::new(),
-            now: core.keyspace.clock().millis(),
-            limits: Limits::read(core),
-        };
+        let now = core.keyspace.clock().millis();
+        let tools = Tools { buffer: vec![0; 64 * 1024].into(), outputs: Vec::new(), now, limits: Limits::read(core) };
         Ok(Self {
             poll,
             shared,
@@ -96,7 +93,7 @@ impl EventLoop {
             again: Vec::new(),
             paused: Vec::new(),
             pause: None,
-            last_tick: Instant::now(),
+            last_tick: now,
         })
     }
 
@@ -122,7 +119,7 @@ impl EventLoop {
                 self.resume();
             }
             self.finish_turns();
-            if self.last_tick.elapsed() >= TICK {
+            if u128::from(self.tools.now.abs_diff(self.last_tick)) >= TICK.as_millis() {
                 self.tick();
             }
         }
@@ -254,7 +251,7 @@ impl EventLoop {
     }
 
     fn tick(&mut self) {
-        self.last_tick = Instant::now();
+        self.last_tick = self.tools.now;
         let tools = &self.tools;
         if tools.limits.timeout == 0 && !tools.limits.output.has_soft() {
             return;

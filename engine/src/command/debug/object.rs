@@ -5,7 +5,8 @@ use crate::codec::num;
 use crate::command::{Context, Reply};
 use crate::error::{Error, Result};
 use crate::keyspace::Access;
-use crate::operation::string::{self, StringRef};
+use crate::operation::generic::encoding_of;
+use crate::operation::string::StringRef;
 
 pub(super) fn object(context: &mut Context<'_>, key: &[u8], reply: &mut Reply<'_>) -> Result<()> {
     let key = context.core.keyspace.key(key);
@@ -14,7 +15,7 @@ pub(super) fn object(context: &mut Context<'_>, key: &[u8], reply: &mut Reply<'_
         Ok(format!(
             "Value at:{:#x} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
             key.hash >> 16,
-            string::encoding(entry),
+            encoding_of(entry),
             serialized_len(entry.string()?),
             entry.clock(),
             view.idle_secs(entry),
@@ -22,6 +23,16 @@ pub(super) fn object(context: &mut Context<'_>, key: &[u8], reply: &mut Reply<'_
     })?;
     reply.simple(&text);
     Ok(())
+}
+
+/// An error unless a key is kept as a listpack.
+pub(super) fn listpack(context: &mut Context<'_>, key: &[u8]) -> Result<()> {
+    let key = context.core.keyspace.key(key);
+    context.on_key(Access::Read, key.hash, |view| match view.peek(&key) {
+        None => Err(Error::NO_SUCH_KEY),
+        Some(entry) if encoding_of(entry) == "listpack" => Ok(()),
+        Some(_) => Err(Error::new("ERR Not a listpack encoded object.")),
+    })
 }
 
 /// Bytes of a string in an RDB file.
