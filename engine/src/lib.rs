@@ -72,16 +72,16 @@ pub use config::Directive;
 pub use engine::{Engine, Options};
 pub use error::{Error, Result};
 pub use operation::bitmap::{BitOp, BitRange, BitUnit, FieldOp};
-pub use operation::stream::{DeliveredAt, GroupStart, ReadFrom, StreamTrim, XAddOptions, XClaimOptions};
 pub use operation::list::{PositionOptions, Side};
 pub use operation::sort::SortOptions;
 pub use operation::sorted_set::{AddOptions, Added, Aggregate, ZEnd, ZRange};
+pub use operation::stream::{DeliveredAt, GroupStart, ReadFrom, StreamTrim, XAddOptions, XClaimOptions};
 pub use operation::string::{Condition, Expiry, GetExpiry, SetExpiry, SetOptions};
 pub use session::{Connection, Session};
 pub use value::bits::{Field, Overflow};
 pub use value::lcs::{Lcs, Match};
-pub use value::stream::StreamId;
 pub use value::sorted_set::{LexBound, LexRange, ScoreBound, ScoreRange};
+pub use value::stream::StreamId;
 
 /// The examples of the README are tests as well.
 #[cfg(doctest)]

@@ -157,7 +157,11 @@ pub const TABLE: &[Rule] = &[
     rule("latency|help", How::Help, "later versions have more subcommands, and the words are our own"),
     rule("debug|help", How::Help, "later versions have more subcommands, and the words are our own"),
     rule("xpending", How::StreamTimes, "the two servers run the command at different moments"),
-    rule("xinfo|stream", How::StreamTimes, "times of the clock; later versions tell more; the tree is the server's own"),
+    rule(
+        "xinfo|stream",
+        How::StreamTimes,
+        "times of the clock; later versions tell more; the tree is the server's own",
+    ),
     rule("xinfo|consumers", How::StreamTimes, "times of the clock; later versions tell more"),
     rule("xinfo|help", How::Help, "later versions have more subcommands, and the words are our own"),
     rule("xgroup|help", How::Help, "later versions have more subcommands, and the words are our own"),

@@ -22,8 +22,7 @@ pub(super) fn step(g: &mut Generator) -> Step {
         25..=27 => group(g, key),
         28..=29 => [argv!["XACK", key, group_name(g)], ids(g)].concat(),
         30..=31 => pending(g, key),
-        32..=33 => claim(g, key),
-        34..=35 => auto_claim(g, key),
+        32..=35 => return take_over(g, key),
         36 => set_id(g, key),
         _ => info(g, key),
     };
@@ -47,24 +46,33 @@ fn id(g: &mut Generator) -> Vec<u8> {
     let (ms, seq) = (g.rng.below(40), g.rng.below(4));
     match g.rng.below(30) {
         0..=3 => ms.to_string().into(),
-        4 => argv![g.rng.pick(&[
-            "0-0",
-            "0",
-            "18446744073709551615-18446744073709551615",
-            "18446744073709551615",
-            "9223372036854775808-1",
+        4 => argv![g.rng.pick(&["0-0", "0", "00-01", "+1-1"])].remove(0),
+        5 => argv![g.rng.pick(&[
+            "-",
+            "+",
+            "$",
+            ">",
+            "*",
+            "5-*",
+            "1-2-3",
+            "1-",
+            "-1",
+            "1 -2",
+            "18446744073709551616-1",
+            "a-b"
         ])]
         .remove(0),
-        5 => argv![g.rng.pick(&["-", "+", "$", ">", "*", "5-*", "1-2-3", "1-", "-1", "1 -2", "18446744073709551616-1", "a-b"])]
-            .remove(0),
         _ => format!("{ms}-{seq}").into(),
     }
 }
 
 /// An end of a range.
 fn bound(g: &mut Generator) -> Vec<u8> {
-    match g.rng.below(8) {
+    const FAR: [&str; 3] =
+        ["18446744073709551615-18446744073709551615", "18446744073709551615", "9223372036854775808-1"];
+    match g.rng.below(9) {
         0..=2 => argv![g.rng.pick(&["-", "+"])].remove(0),
+        4 => argv![g.rng.pick(&FAR)].remove(0),
         3 => [b"(".to_vec(), id(g)].concat(),
         _ => id(g),
     }
@@ -230,6 +238,14 @@ fn pending(g: &mut Generator, key: Vec<u8>) -> Command {
     command
 }
 
+/// Redis 7.0 makes the consumer only when there is something to claim, later versions always.
+fn take_over(g: &mut Generator, key: Vec<u8>) -> Step {
+    let command = if g.rng.one_in(2) { claim(g, key) } else { auto_claim(g, key) };
+    let consumer = [argv!["XGROUP", "CREATECONSUMER"], command[1..4].to_vec()].concat();
+    let groups = argv!["XINFO", "GROUPS", command[1].clone()];
+    Step::each(vec![consumer, command, groups])
+}
+
 fn claim(g: &mut Generator, key: Vec<u8>) -> Command {
     let mut command = [argv!["XCLAIM", key, group_name(g), consumer(g), idle(g)], ids(g)].concat();
     for _ in 0..g.rng.below(4) {
@@ -256,8 +272,9 @@ fn auto_claim(g: &mut Generator, key: Vec<u8>) -> Command {
     command
 }
 
+/// Behind all entries: Redis 7.0 takes an id before one that was deleted, later versions do not.
 fn set_id(g: &mut Generator, key: Vec<u8>) -> Command {
-    let mut command = argv!["XSETID", key, id(g)];
+    let mut command = argv!["XSETID", key, g.rng.pick(&["50", "50-1", "60-18446744073709551615", "70-0"])];
     if g.rng.one_in(2) {
         command.extend([g.word("ENTRIESADDED"), count(g), g.word("MAXDELETEDID"), id(g)]);
     }

@@ -83,11 +83,8 @@ pub(super) fn xautoclaim(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply
     let mut i = 6;
     while i < args.len() {
         if args.is(i, "COUNT") && i + 1 < args.len() {
-            let n = args.int(i + 1)?;
-            if !(1..=MAX_COUNT).contains(&n) {
-                return Err(Error::new("ERR COUNT must be > 0"));
-            }
-            count = n.unsigned_abs();
+            let n = num::parse_i64(args.get(i + 1)).filter(|n| (1..=MAX_COUNT).contains(n));
+            count = n.ok_or_else(|| Error::new("ERR COUNT must be > 0"))?.unsigned_abs();
             i += 2;
         } else if args.is(i, "JUSTID") {
             just_id = true;

@@ -91,6 +91,18 @@ impl Entries {
         self.blocks.len()
     }
 
+    /// The blocks' listpacks.
+    #[cfg(test)]
+    pub(super) fn packs(&self) -> impl Iterator<Item = &crate::value::Listpack> {
+        self.blocks.iter().map(Block::pack)
+    }
+
+    /// The bytes of the blocks as they are kept account of, and counted.
+    #[cfg(test)]
+    pub(super) fn pack_bytes(&self) -> (usize, usize) {
+        (self.pack_bytes, self.packs().map(crate::value::Listpack::bytes).sum())
+    }
+
     /// Bytes of all allocations. O(1).
     pub fn bytes(&self) -> usize {
         self.pack_bytes + size_class(self.blocks.capacity() * size_of::<Block>())
