@@ -181,9 +181,8 @@ impl Hash {
                 && listpack.fits(Listpack::entry_size(name) + Listpack::entry_size(value));
             if is_small {
                 let is_new = set_small(listpack, name, value);
-                if is_new {
-                    self.keep_within(limits);
-                }
+                // Also where nothing was added: the limit may be a lower one than it was.
+                self.keep_within(limits);
                 return is_new;
             }
         }
