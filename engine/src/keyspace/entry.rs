@@ -147,7 +147,7 @@ impl ValueRef<'_> {
     }
 
     /// Bytes of its own allocations beside the entry. O(1).
-    fn bytes(self) -> usize {
+    pub(super) fn bytes(self) -> usize {
         match self {
             Self::Inline(_) | Self::Int(_) => 0,
             Self::Shared(string) => shared_bytes(string),

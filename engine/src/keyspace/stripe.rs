@@ -264,13 +264,13 @@ impl KeyTable {
         Some(result)
     }
 
-    /// Begins to change the collection of a key in place: the entry, with the bytes that it takes now. A snapshot that
-    /// has not written the entry yet will keep a copy here.
+    /// Begins to change the collection of a key in place: the entry, with the bytes that its value takes now. A snapshot
+    /// that has not written the entry yet will keep a copy here.
     pub(super) fn begin_edit(&mut self, key: &Key<'_>, epoch: bool) -> Option<(EntryMut<'_>, usize)> {
         let (_, p) = self.find_slot(key)?;
         let mut entry = self.entry_mut(p);
         entry.set_epoch(epoch);
-        let bytes = entry.read().bytes();
+        let bytes = entry.read().value().bytes();
         Some((entry, bytes))
     }
 

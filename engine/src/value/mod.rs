@@ -9,6 +9,7 @@ pub mod intset;
 pub mod lcs;
 pub mod list;
 pub mod listpack;
+mod member;
 mod member_hash;
 pub mod set;
 mod size_class;
