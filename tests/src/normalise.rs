@@ -52,6 +52,8 @@ pub enum How {
     Directives,
     /// Pairs of name and value; the values of these names are masked.
     Masked(&'static [&'static str]),
+    /// What is told about streams, without times and what only later versions tell.
+    StreamTimes,
     /// Names, in no order, of the commands that both must have.
     CommandNames,
     /// As it is; but a call of three words, of which Redis 7.0 asks for four, is not compared.
@@ -60,6 +62,8 @@ pub enum How {
     KeysAndFlags,
     /// As it is; but where there are several ids and Redis 7.0 refuses them, it is not compared.
     LaterIds,
+    /// Numbers with a fraction by their values, however they are printed.
+    Scores,
     /// COMMAND INFO's entries: their facts, sets in no order, without what later versions changed.
     CommandFacts,
 }
@@ -116,6 +120,20 @@ pub const TABLE: &[Rule] = &[
     rule("sscan", How::Kind, "as for SCAN"),
     rule("hscan", How::Kind, "as for SCAN"),
     rule("zscan", How::Kind, "as for SCAN"),
+    rule("zscore", How::Scores, "since 7.2 scores are printed with the fewest digits that read back the same"),
+    rule("zadd", How::Scores, "as for ZSCORE"),
+    rule("zincrby", How::Scores, "as for ZSCORE"),
+    rule("zmscore", How::Scores, "as for ZSCORE"),
+    rule("zrange", How::Scores, "as for ZSCORE"),
+    rule("zrevrange", How::Scores, "as for ZSCORE"),
+    rule("zrangebyscore", How::Scores, "as for ZSCORE"),
+    rule("zrevrangebyscore", How::Scores, "as for ZSCORE"),
+    rule("zpopmin", How::Scores, "as for ZSCORE"),
+    rule("zpopmax", How::Scores, "as for ZSCORE"),
+    rule("zmpop", How::Scores, "as for ZSCORE"),
+    rule("zunion", How::Scores, "as for ZSCORE"),
+    rule("zinter", How::Scores, "as for ZSCORE"),
+    rule("zdiff", How::Scores, "as for ZSCORE"),
     rule("smembers", How::Unordered, "the order of a set is the server's own"),
     rule("sunion", How::Unordered, "the order of a set is the server's own"),
     rule("sinter", How::Unordered, "the order of a set is the server's own"),
@@ -154,6 +172,15 @@ pub const TABLE: &[Rule] = &[
     rule("slowlog|help", How::Help, "later versions have more subcommands, and the words are our own"),
     rule("latency|help", How::Help, "later versions have more subcommands, and the words are our own"),
     rule("debug|help", How::Help, "later versions have more subcommands, and the words are our own"),
+    rule("xpending", How::StreamTimes, "the two servers run the command at different moments"),
+    rule(
+        "xinfo|stream",
+        How::StreamTimes,
+        "times of the clock; later versions tell more; the tree is the server's own",
+    ),
+    rule("xinfo|consumers", How::StreamTimes, "times of the clock; later versions tell more"),
+    rule("xinfo|help", How::Help, "later versions have more subcommands, and the words are our own"),
+    rule("xgroup|help", How::Help, "later versions have more subcommands, and the words are our own"),
     rule(
         "hello",
         How::Masked(&["server", "version", "id", "modules"]),
@@ -271,6 +298,7 @@ fn canonical(how: How, reply: &Reply) -> Reply {
             reply.clone()
         }
         How::Encoding | How::EncodingField => reply.clone(),
+        How::Scores => scores(reply),
         How::UnorderedPairs => unordered_pairs(reply),
         How::AutoId => auto_id(reply),
         How::WithoutTimes(names) => without_times(reply, names),
@@ -279,8 +307,20 @@ fn canonical(how: How, reply: &Reply) -> Reply {
         How::Fields(names) => fields(reply, names),
         How::Directives => directives_only(reply),
         How::Masked(names) => masked(reply, names),
+        How::StreamTimes => stream_times(reply),
         How::CommandNames => command_names(reply),
         How::CommandFacts => command_facts(reply),
+    }
+}
+
+/// Numbers printed in one way.
+fn scores(reply: &Reply) -> Reply {
+    let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<f64>().ok();
+    match reply {
+        Reply::Bulk(text) => number(text).map_or_else(|| reply.clone(), |n| Reply::Bulk(format!("{n:e}").into())),
+        Reply::Double(text) => number(text).map_or_else(|| reply.clone(), |n| Reply::Double(format!("{n:e}").into())),
+        Reply::Array(items) => Reply::Array(items.iter().map(scores).collect()),
+        other => other.clone(),
     }
 }
 
@@ -422,6 +462,38 @@ fn masked(reply: &Reply, names: &[&str]) -> Reply {
         (name, shown)
     };
     Reply::Array(vec![word(reply.kind()), Reply::Map(pairs.into_iter().map(mask).collect())])
+}
+
+/// A pending entry is `id, consumer, time, deliveries`, or among those of its consumer `id, time, deliveries`; other
+/// times have names.
+fn stream_times(reply: &Reply) -> Reply {
+    const MASKED: [&[u8]; 3] = [b"idle", b"seen-time", b"radix-tree-nodes"];
+    const LATER: [&[u8]; 2] = [b"inactive", b"active-time"];
+    let is = |name: &Reply, names: &[&[u8]]| matches!(name, Reply::Bulk(text) if names.contains(&&text[..]));
+    let pair = |name: &Reply, value: &Reply| {
+        (name.clone(), if is(name, &MASKED) { word(value.kind()) } else { stream_times(value) })
+    };
+    match reply {
+        Reply::Map(pairs) => {
+            let kept = pairs.iter().filter(|(name, _)| !is(name, &LATER));
+            Reply::Map(kept.map(|(name, value)| pair(name, value)).collect())
+        }
+        Reply::Array(items) => match &items[..] {
+            [id, consumer @ Reply::Bulk(_), Reply::Integer(_), count @ Reply::Integer(_)] => {
+                Reply::Array(vec![id.clone(), consumer.clone(), word("time"), count.clone()])
+            }
+            [id @ Reply::Bulk(_), Reply::Integer(_), count @ Reply::Integer(_)] => {
+                Reply::Array(vec![id.clone(), word("time"), count.clone()])
+            }
+            [name, _, ..] if items.len() % 2 == 0 && is(name, &[b"name", b"length"]) => {
+                let kept = items.chunks(2).filter(|chunk| !is(&chunk[0], &LATER));
+                let pairs = kept.map(|chunk| pair(&chunk[0], &chunk[1]));
+                Reply::Array(pairs.flat_map(|(name, value)| [name, value]).collect())
+            }
+            items => Reply::Array(items.iter().map(stream_times).collect()),
+        },
+        other => other.clone(),
+    }
 }
 
 fn command_names(reply: &Reply) -> Reply {

@@ -14,9 +14,14 @@ mod sorted_sets;
 mod streams;
 mod strings;
 
+pub use hashes::{FieldValue, HashScan};
 pub use geo::Place;
 pub use keys::{CopyOptions, ExpireCondition, KeyType, Scan, Ttl};
 pub use sorted_sets::{Scored, ZCombine};
+
+pub use streams::{
+    AutoClaimedEntries, ConsumerInfo, GroupInfo, PendingEntry, PendingRange, PendingSummary, StreamEntry, StreamInfo,
+};
 
 use std::sync::Arc;
 

@@ -113,9 +113,13 @@ fn zadd(g: &mut Generator, key: Vec<u8>) -> Command {
 
 fn limit(g: &mut Generator, command: &mut Command) {
     if g.rng.one_in(3) {
-        let words = [g.word("LIMIT"), g.rng.between(-1, 8).to_string().into(), g.rng.between(-1, 8).to_string().into()];
+        let words = [g.word("LIMIT"), small(g), small(g)];
         command.extend(words);
     }
+}
+
+fn small(g: &mut Generator) -> Vec<u8> {
+    g.rng.between(-1, 8).to_string().into()
 }
 
 fn with_scores(g: &mut Generator, command: &mut Command) {
