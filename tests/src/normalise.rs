@@ -52,6 +52,8 @@ pub enum How {
     Directives,
     /// Pairs of name and value; the values of these names are masked.
     Masked(&'static [&'static str]),
+    /// What is told about streams, without times and what only later versions tell.
+    StreamTimes,
     /// Names, in no order, of the commands that both must have.
     CommandNames,
     /// As it is; but a call of three words, of which Redis 7.0 asks for four, is not compared.
@@ -170,6 +172,15 @@ pub const TABLE: &[Rule] = &[
     rule("slowlog|help", How::Help, "later versions have more subcommands, and the words are our own"),
     rule("latency|help", How::Help, "later versions have more subcommands, and the words are our own"),
     rule("debug|help", How::Help, "later versions have more subcommands, and the words are our own"),
+    rule("xpending", How::StreamTimes, "the two servers run the command at different moments"),
+    rule(
+        "xinfo|stream",
+        How::StreamTimes,
+        "times of the clock; later versions tell more; the tree is the server's own",
+    ),
+    rule("xinfo|consumers", How::StreamTimes, "times of the clock; later versions tell more"),
+    rule("xinfo|help", How::Help, "later versions have more subcommands, and the words are our own"),
+    rule("xgroup|help", How::Help, "later versions have more subcommands, and the words are our own"),
     rule(
         "hello",
         How::Masked(&["server", "version", "id", "modules"]),
@@ -296,6 +307,7 @@ fn canonical(how: How, reply: &Reply) -> Reply {
         How::Fields(names) => fields(reply, names),
         How::Directives => directives_only(reply),
         How::Masked(names) => masked(reply, names),
+        How::StreamTimes => stream_times(reply),
         How::CommandNames => command_names(reply),
         How::CommandFacts => command_facts(reply),
     }
@@ -450,6 +462,38 @@ fn masked(reply: &Reply, names: &[&str]) -> Reply {
         (name, shown)
     };
     Reply::Array(vec![word(reply.kind()), Reply::Map(pairs.into_iter().map(mask).collect())])
+}
+
+/// A pending entry is `id, consumer, time, deliveries`, or among those of its consumer `id, time, deliveries`; other
+/// times have names.
+fn stream_times(reply: &Reply) -> Reply {
+    const MASKED: [&[u8]; 3] = [b"idle", b"seen-time", b"radix-tree-nodes"];
+    const LATER: [&[u8]; 2] = [b"inactive", b"active-time"];
+    let is = |name: &Reply, names: &[&[u8]]| matches!(name, Reply::Bulk(text) if names.contains(&&text[..]));
+    let pair = |name: &Reply, value: &Reply| {
+        (name.clone(), if is(name, &MASKED) { word(value.kind()) } else { stream_times(value) })
+    };
+    match reply {
+        Reply::Map(pairs) => {
+            let kept = pairs.iter().filter(|(name, _)| !is(name, &LATER));
+            Reply::Map(kept.map(|(name, value)| pair(name, value)).collect())
+        }
+        Reply::Array(items) => match &items[..] {
+            [id, consumer @ Reply::Bulk(_), Reply::Integer(_), count @ Reply::Integer(_)] => {
+                Reply::Array(vec![id.clone(), consumer.clone(), word("time"), count.clone()])
+            }
+            [id @ Reply::Bulk(_), Reply::Integer(_), count @ Reply::Integer(_)] => {
+                Reply::Array(vec![id.clone(), word("time"), count.clone()])
+            }
+            [name, _, ..] if items.len() % 2 == 0 && is(name, &[b"name", b"length"]) => {
+                let kept = items.chunks(2).filter(|chunk| !is(&chunk[0], &LATER));
+                let pairs = kept.map(|chunk| pair(&chunk[0], &chunk[1]));
+                Reply::Array(pairs.flat_map(|(name, value)| [name, value]).collect())
+            }
+            items => Reply::Array(items.iter().map(stream_times).collect()),
+        },
+        other => other.clone(),
+    }
 }
 
 fn command_names(reply: &Reply) -> Reply {

@@ -19,6 +19,10 @@ pub use geo::Place;
 pub use keys::{CopyOptions, ExpireCondition, KeyType, Scan, Ttl};
 pub use sorted_sets::{Scored, ZCombine};
 
+pub use streams::{
+    AutoClaimedEntries, ConsumerInfo, GroupInfo, PendingEntry, PendingRange, PendingSummary, StreamEntry, StreamInfo,
+};
+
 use std::sync::Arc;
 
 use crate::clock::Millis;
