@@ -80,7 +80,8 @@ fn set(g: &mut Generator, key: Vec<u8>) -> Command {
 
 /// More fields than a small hash has under some settings.
 fn many(g: &mut Generator, key: Vec<u8>) -> Command {
-    let (start, count) = (g.rng.below(400), g.rng.below(if g.rng.one_in(4) { 600 } else { 40 }) + 1);
+    let most = if g.rng.one_in(4) { 600 } else { 40 };
+    let (start, count) = (g.rng.below(400), g.rng.below(most) + 1);
     let mut command = argv!["HSET", key];
     for n in start..start + count {
         command.extend([format!("many:{n}").into_bytes(), n.to_string().into_bytes()]);
