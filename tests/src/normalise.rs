@@ -62,6 +62,8 @@ pub enum How {
     KeysAndFlags,
     /// As it is; but where there are several ids and Redis 7.0 refuses them, it is not compared.
     LaterIds,
+    /// Numbers with a fraction by their values, however they are printed.
+    Scores,
     /// COMMAND INFO's entries: their facts, sets in no order, without what later versions changed.
     CommandFacts,
 }
@@ -118,6 +120,20 @@ pub const TABLE: &[Rule] = &[
     rule("sscan", How::Kind, "as for SCAN"),
     rule("hscan", How::Kind, "as for SCAN"),
     rule("zscan", How::Kind, "as for SCAN"),
+    rule("zscore", How::Scores, "since 7.2 scores are printed with the fewest digits that read back the same"),
+    rule("zadd", How::Scores, "as for ZSCORE"),
+    rule("zincrby", How::Scores, "as for ZSCORE"),
+    rule("zmscore", How::Scores, "as for ZSCORE"),
+    rule("zrange", How::Scores, "as for ZSCORE"),
+    rule("zrevrange", How::Scores, "as for ZSCORE"),
+    rule("zrangebyscore", How::Scores, "as for ZSCORE"),
+    rule("zrevrangebyscore", How::Scores, "as for ZSCORE"),
+    rule("zpopmin", How::Scores, "as for ZSCORE"),
+    rule("zpopmax", How::Scores, "as for ZSCORE"),
+    rule("zmpop", How::Scores, "as for ZSCORE"),
+    rule("zunion", How::Scores, "as for ZSCORE"),
+    rule("zinter", How::Scores, "as for ZSCORE"),
+    rule("zdiff", How::Scores, "as for ZSCORE"),
     rule("smembers", How::Unordered, "the order of a set is the server's own"),
     rule("sunion", How::Unordered, "the order of a set is the server's own"),
     rule("sinter", How::Unordered, "the order of a set is the server's own"),
@@ -282,6 +298,7 @@ fn canonical(how: How, reply: &Reply) -> Reply {
             reply.clone()
         }
         How::Encoding | How::EncodingField => reply.clone(),
+        How::Scores => scores(reply),
         How::UnorderedPairs => unordered_pairs(reply),
         How::AutoId => auto_id(reply),
         How::WithoutTimes(names) => without_times(reply, names),
@@ -293,6 +310,17 @@ fn canonical(how: How, reply: &Reply) -> Reply {
         How::StreamTimes => stream_times(reply),
         How::CommandNames => command_names(reply),
         How::CommandFacts => command_facts(reply),
+    }
+}
+
+/// Numbers printed in one way.
+fn scores(reply: &Reply) -> Reply {
+    let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<f64>().ok();
+    match reply {
+        Reply::Bulk(text) => number(text).map_or_else(|| reply.clone(), |n| Reply::Bulk(format!("{n:e}").into())),
+        Reply::Double(text) => number(text).map_or_else(|| reply.clone(), |n| Reply::Double(format!("{n:e}").into())),
+        Reply::Array(items) => Reply::Array(items.iter().map(scores).collect()),
+        other => other.clone(),
     }
 }
 

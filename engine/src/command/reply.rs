@@ -489,6 +489,12 @@ impl<'a> Reply<'a> {
 
     /// A floating-point number; a string in RESP2.
     pub fn double(&mut self, n: f64) {
+        // Most scores are whole numbers, which need no allocation.
+        const WHOLE_MAX: f64 = (1_u64 << 53) as f64;
+        let is_whole = n.trunc() == n && n.abs() < WHOLE_MAX && (n != 0.0 || n.is_sign_positive());
+        if is_whole && !self.resp3 {
+            return self.bulk_int(n as i64);
+        }
         let mut text = Vec::new();
         crate::codec::num::write_f64(&mut text, n);
         if !self.resp3 {
@@ -498,6 +504,23 @@ impl<'a> Reply<'a> {
             |out| {
                 out.tail.push(b',');
                 out.tail.extend_from_slice(&text);
+                out.tail.extend_from_slice(b"\r\n");
+            },
+            || Value::Double(n),
+        );
+    }
+
+    /// A floating-point number in up to 17 digits behind the point, without an exponent; a string in RESP2.
+    pub fn exact_double(&mut self, n: f64) {
+        let text = format!("{n:.17}");
+        let text = text.trim_end_matches('0').trim_end_matches('.');
+        if !self.resp3 {
+            return self.bulk(text.as_bytes());
+        }
+        self.write(
+            |out| {
+                out.tail.push(b',');
+                out.tail.extend_from_slice(text.as_bytes());
                 out.tail.extend_from_slice(b"\r\n");
             },
             || Value::Double(n),

@@ -183,9 +183,13 @@ pub fn pop(view: &mut View<'_>, key: &Key<'_>, count: usize) -> Result<Packed> {
         popped.iter().for_each(|member| {
             set.remove(member);
         });
-        // Where few are left of many, Redis makes a new set of them, which may be a small one again.
+        // Where few are left of many, Redis makes a new set of them, which begins as a listpack even of integers.
         if set.is_table() && count > 1 && set.len() * 5 <= count {
-            *set = Set::of_distinct(&set.items(), limits);
+            let mut rest = Set::beginning_with(b"", 0, limits);
+            set.for_each(|item| {
+                rest.insert(item.bytes(&mut buffer), limits);
+            });
+            *set = rest;
         }
     }
     if popped.is_empty() {

@@ -90,6 +90,14 @@ impl SortedSet {
         }
     }
 
+    /// The listpack of members and scores, while the set is small.
+    pub fn as_listpack(&self) -> Option<&Listpack> {
+        match self.0.form() {
+            Form::Small(pack) => Some(pack),
+            Form::Large(_) => None,
+        }
+    }
+
     /// The score of a member. O(1), O(n) for a small set.
     #[inline]
     pub fn score(&self, member: &[u8]) -> Option<f64> {

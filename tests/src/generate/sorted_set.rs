@@ -17,9 +17,15 @@ pub(super) fn step(g: &mut Generator) -> Step {
         16 => argv!["ZCOUNT", key, score_bound(g), score_bound(g)],
         17..=18 => argv!["ZREM", key, member(g), member(g), member(g)],
         19..=20 => zrange(g, argv!["ZRANGE", key]),
-        21 => zrange(g, argv!["ZRANGESTORE", g.key(), key]),
+        21 => {
+            let command = argv!["ZRANGESTORE", g.key(), key];
+            zrange(g, command)
+        }
         22 => ranks(g, argv!["ZREVRANGE", key]),
-        23 => scores(g, argv![g.rng.pick(&["ZRANGEBYSCORE", "ZREVRANGEBYSCORE"]), key]),
+        23 => {
+            let command = argv![g.rng.pick(&["ZRANGEBYSCORE", "ZREVRANGEBYSCORE"]), key];
+            scores(g, command)
+        }
         24 => return lex(g, &key),
         25 => argv!["ZREMRANGEBYRANK", key, g.index(), g.index()],
         26 => argv!["ZREMRANGEBYSCORE", key, score_bound(g), score_bound(g)],
@@ -107,9 +113,13 @@ fn zadd(g: &mut Generator, key: Vec<u8>) -> Command {
 
 fn limit(g: &mut Generator, command: &mut Command) {
     if g.rng.one_in(3) {
-        let words = [g.word("LIMIT"), g.rng.between(-1, 8).to_string().into(), g.rng.between(-1, 8).to_string().into()];
+        let words = [g.word("LIMIT"), small(g), small(g)];
         command.extend(words);
     }
+}
+
+fn small(g: &mut Generator) -> Vec<u8> {
+    g.rng.between(-1, 8).to_string().into()
 }
 
 fn with_scores(g: &mut Generator, command: &mut Command) {

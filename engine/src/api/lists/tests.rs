@@ -27,7 +27,7 @@ impl Listener for Log {
 fn effects_and_events_are_those_of_redis() {
     let engine = Engine::open(Options::new()).unwrap();
     let log = Arc::new(Log::default());
-    engine.listen(Some(log.clone())).unwrap();
+    engine.core().keyspace.listen(Some(log.clone())).unwrap();
     let db = engine.db(0).unwrap();
     let heard = || std::mem::take(&mut *log.0.lock().unwrap());
     let expect = |effects: &[&str], events: &[&str]| {

@@ -33,19 +33,22 @@ fn read<'v>(view: &'v View<'_>, keys: &[Key<'_>]) -> Result<Vec<Option<&'v Set>>
 /// # Errors
 /// [`WRONG_TYPE`](crate::Error::WRONG_TYPE).
 pub fn combine<'v>(view: &'v View<'_>, how: Algebra, keys: &[Key<'_>]) -> Result<Vec<Item<'v>>> {
-    let sets = read(view, keys)?;
-    Ok(match how {
+    Ok(combined(how, &read(view, keys)?))
+}
+
+fn combined<'v>(how: Algebra, sets: &[Option<&'v Set>]) -> Vec<Item<'v>> {
+    match how {
         Algebra::Inter => {
             let mut items = Vec::new();
-            inter(&sets, |item| {
+            inter(sets, |item| {
                 items.push(item);
                 true
             });
             items
         }
-        Algebra::Union => union(&sets),
-        Algebra::Diff => diff(&sets),
-    })
+        Algebra::Union => union(sets),
+        Algebra::Diff => diff(sets),
+    }
 }
 
 /// SINTERCARD: how many members all sets share; no more than `limit` are counted. O(smallest set x sets).
@@ -73,10 +76,16 @@ pub fn store(view: &mut View<'_>, how: Algebra, dest: &Key<'_>, keys: &[Key<'_>]
         view.drop_expired(key);
     }
     let limits = limits(view);
-    let items = combine(view, how, keys)?;
-    let len = items.len();
-    let set = Set::of_distinct(&items, limits);
-    drop(items);
+    let sets = read(view, keys)?;
+    let set = match (how, sets.first()) {
+        (Algebra::Diff, Some(Some(first))) if removes(&sets) => {
+            let mut set = Set::of_distinct(&first.items(), limits);
+            remove_others(&mut set, &sets);
+            set
+        }
+        _ => Set::of_distinct(&combined(how, &sets), limits),
+    };
+    let len = set.len();
     if len == 0 {
         if view.remove(dest) {
             view.record(dest, Event::generic("del"), || Effect::new("DEL").arg(dest.bytes));
@@ -158,4 +167,21 @@ fn diff<'v>(sets: &[Option<&'v Set>]) -> Vec<Item<'v>> {
         }
     });
     items
+}
+
+/// Whether Redis makes a difference by removing the others' members from a copy of the first set, which shows in the form
+/// that the result has: that of the whole first set.
+fn removes(sets: &[Option<&Set>]) -> bool {
+    let sizes = || sets.iter().copied().flatten().map(Set::len);
+    let Some(first) = sizes().next() else { return false };
+    first * sizes().count() / 2 > sizes().sum()
+}
+
+fn remove_others(set: &mut Set, sets: &[Option<&Set>]) {
+    let mut buffer = itoa::Buffer::new();
+    for other in sets.iter().skip(1).copied().flatten() {
+        other.for_each(|item| {
+            set.remove(item.bytes(&mut buffer));
+        });
+    }
 }
