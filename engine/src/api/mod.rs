@@ -14,8 +14,8 @@ mod sorted_sets;
 mod streams;
 mod strings;
 
-pub use hashes::{FieldValue, HashScan};
 pub use geo::Place;
+pub use hashes::{FieldValue, HashScan};
 pub use keys::{CopyOptions, ExpireCondition, KeyType, Scan, Ttl};
 pub use sorted_sets::{Scored, ZCombine};
 
