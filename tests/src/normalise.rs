@@ -40,10 +40,12 @@ pub enum How {
     EncodingField,
     /// An id made from the clock counts as one such.
     AutoId,
-    /// Times by the clock are left out, and so are the values of these names, at every depth.
-    WithoutTimes(&'static [&'static str]),
-    /// Arrays of four of which the third is an idle time.
-    Pending,
+    /// As `Scores`; but a command of four words, of which Redis 7.0 takes three, is not compared.
+    RankWithScore,
+    /// As `Kind`; but cursors that only Redis 7.0 takes are not compared.
+    Cursor,
+    /// As it is; but where a count is the least integer there is, which later versions refuse, it is not compared.
+    NotTheLeast,
     /// A help text: only its first line, which says how to ask.
     Help,
     /// `name=value` words of which only these are compared.
@@ -117,9 +119,13 @@ pub const TABLE: &[Rule] = &[
         How::Kind,
         "one call's cursor and elements are the server's own; whole iterations are compared as sets",
     ),
-    rule("sscan", How::Kind, "as for SCAN"),
-    rule("hscan", How::Kind, "as for SCAN"),
-    rule("zscan", How::Kind, "as for SCAN"),
+    rule("sscan", How::Cursor, "as for SCAN; \"\" and \"-1\" were cursors once"),
+    rule("hscan", How::Cursor, "as for SCAN; \"\" and \"-1\" were cursors once"),
+    rule("zscan", How::Cursor, "as for SCAN; \"\" and \"-1\" were cursors once"),
+    rule("lpos", How::NotTheLeast, "later versions refuse a rank without an opposite"),
+    rule("lrem", How::NotTheLeast, "later versions refuse a count without an opposite"),
+    rule("zrank", How::RankWithScore, "WITHSCORE came later"),
+    rule("zrevrank", How::RankWithScore, "WITHSCORE came later"),
     rule("zscore", How::Scores, "since 7.2 scores are printed with the fewest digits that read back the same"),
     rule("zadd", How::Scores, "as for ZSCORE"),
     rule("zincrby", How::Scores, "as for ZSCORE"),
@@ -142,11 +148,6 @@ pub const TABLE: &[Rule] = &[
     rule("hvals", How::Unordered, "the order of a hash is the server's own"),
     rule("hgetall", How::UnorderedPairs, "the order of a hash is the server's own"),
     rule("xadd", How::AutoId, "an id of the clock, of which the two servers read their own"),
-    rule("xpending", How::Pending, "the two servers run the command at different moments"),
-    rule("xinfo|stream", How::WithoutTimes(STREAM_INTERNALS), "the clock; how blocks of entries are kept is internal"),
-    rule("xinfo|consumers", How::WithoutTimes(STREAM_INTERNALS), "the clock; later versions tell more times"),
-    rule("xinfo|help", How::Help, "later versions have more subcommands, and the words are our own"),
-    rule("xgroup|help", How::Help, "later versions have more subcommands, and the words are our own"),
     rule("ttl", How::Near(2), "the two servers run the command at different moments"),
     rule("pttl", How::Near(2000), "the two servers run the command at different moments"),
     rule("expiretime", How::Near(2), "a relative deadline counts from when each server got it"),
@@ -220,10 +221,6 @@ pub const TABLE: &[Rule] = &[
     rule("debug|object", How::EncodingField, "addresses, sizes when serialised, and access clocks"),
 ];
 
-/// Of XINFO: what counts blocks and nodes, and times that change or that later versions have.
-const STREAM_INTERNALS: &[&str] =
-    &["radix-tree-keys", "radix-tree-nodes", "idle", "inactive", "seen-time", "active-time"];
-
 /// Whether a command has two numbers in a row behind the word ID.
 fn has_several_ids(command: &[Vec<u8>]) -> bool {
     let is_number = |word: &[u8]| std::str::from_utf8(word).is_ok_and(|text| text.parse::<i64>().is_ok());
@@ -243,6 +240,15 @@ pub fn agree(command: &[Vec<u8>], ours: &Reply, theirs: &Reply) -> bool {
             text.starts_with(b"ERR wrong number of arguments for 'command|getkeys")
         }
         (How::LaterIds, _, Reply::Error(text)) if text == b"ERR syntax error" => has_several_ids(command),
+        (How::RankWithScore, _, Reply::Error(text)) if command.len() == 4 => {
+            text.starts_with(b"ERR wrong number of arguments for 'z")
+        }
+        (How::Cursor, Reply::Error(text), _) if text == b"ERR invalid cursor" => {
+            command.get(2).is_some_and(|cursor| cursor.is_empty() || cursor.starts_with(b"-"))
+        }
+        (How::NotTheLeast, Reply::Error(text), _) if text.starts_with(b"ERR value is out of range") => {
+            command.iter().any(|word| word == i64::MIN.to_string().as_bytes())
+        }
         (_, a, b) if a.is_error() || b.is_error() => false,
         (How::Near(far), a, b) => are_near(far, a, b),
         (How::NearEach(far), Reply::Array(a), Reply::Array(b)) => {
@@ -274,6 +280,12 @@ fn are_near(far: i64, a: &Reply, b: &Reply) -> bool {
     }
 }
 
+/// Whether two replies that agree come from servers that no longer hold the same.
+#[must_use]
+pub fn parts_them(command: &[Vec<u8>], ours: &Reply, theirs: &Reply) -> bool {
+    ours != theirs && rule_of(command).is_some_and(|rule| matches!(rule.how, How::NotTheLeast))
+}
+
 /// What a command chooses from at random, if it does.
 #[must_use]
 pub fn choice_of(command: &[Vec<u8>]) -> Option<Choice> {
@@ -292,7 +304,9 @@ fn rule_of(command: &[Vec<u8>]) -> Option<&'static Rule> {
 
 fn canonical(how: How, reply: &Reply) -> Reply {
     match how {
-        How::Kind => kind(reply),
+        How::Kind | How::Cursor => kind(reply),
+        How::RankWithScore => scores(reply),
+        How::NotTheLeast => reply.clone(),
         How::Unordered | How::KeysAndFlags => unordered(reply),
         How::Near(_) | How::NearEach(_) | How::NearOrMore(_) | How::Chosen(_) | How::CalledKeys | How::LaterIds => {
             reply.clone()
@@ -301,8 +315,6 @@ fn canonical(how: How, reply: &Reply) -> Reply {
         How::Scores => scores(reply),
         How::UnorderedPairs => unordered_pairs(reply),
         How::AutoId => auto_id(reply),
-        How::WithoutTimes(names) => without_times(reply, names),
-        How::Pending => pending(reply),
         How::Help => help(reply),
         How::Fields(names) => fields(reply, names),
         How::Directives => directives_only(reply),
@@ -381,39 +393,6 @@ fn auto_id(reply: &Reply) -> Reply {
         }
         other => other.clone(),
     }
-}
-
-fn without_times(reply: &Reply, names: &[&str]) -> Reply {
-    let is_left_out = |name: &Reply| name.text().is_some_and(|name| names.iter().any(|n| n.as_bytes() == name));
-    match reply {
-        Reply::Integer(n) if *n > CLOCK => word("(a time)"),
-        Reply::Map(pairs) => {
-            let kept = pairs.iter().filter(|(name, _)| !is_left_out(name));
-            Reply::Map(kept.map(|(name, value)| (name.clone(), without_times(value, names))).collect())
-        }
-        Reply::Array(items) => {
-            let is_flat_map = items.len() % 2 == 0;
-            let kept = items.chunks(2).filter(|pair| !(is_flat_map && is_left_out(&pair[0])));
-            Reply::Array(kept.flatten().map(|item| without_times(item, names)).collect())
-        }
-        other => other.clone(),
-    }
-}
-
-fn pending(reply: &Reply) -> Reply {
-    let Reply::Array(items) = reply else { return reply.clone() };
-    let one = |item: &Reply| match item {
-        Reply::Array(parts) if parts.len() == 4 => {
-            let mut parts = parts.clone();
-            // Idle for long is as idle as an XCLAIM has said; a moment more or less is the machine's.
-            if let Reply::Integer(idle) = parts[2] {
-                parts[2] = Reply::Integer((idle + 5_000) / 100_000);
-            }
-            Reply::Array(parts)
-        }
-        other => other.clone(),
-    };
-    Reply::Array(items.iter().map(one).collect())
 }
 
 fn help(reply: &Reply) -> Reply {
