@@ -24,6 +24,7 @@ use crate::value::listpack::Item;
 #[must_use]
 pub struct SortOptions<'a> {
     by: Option<&'a [u8]>,
+    keeps_order: bool,
     get: Vec<&'a [u8]>,
     limit: Option<(i64, i64)>,
     descending: bool,
@@ -37,9 +38,10 @@ impl<'a> SortOptions<'a> {
     }
 
     /// By the keys (`weight_*`) or hash fields (`item_*->weight`) that a pattern names, the element in the place of its
-    /// first star. A pattern without a star leaves the order as it is.
+    /// first star. A pattern without a star leaves the order as it is, whatever other patterns say.
     pub fn by(mut self, pattern: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
         self.by = Some(pattern.as_ref());
+        self.keeps_order |= !pattern.as_ref().contains(&b'*');
         self
     }
 
@@ -134,9 +136,7 @@ fn sort_for<'v, 'o>(
     stored: bool,
 ) -> Result<Sorted<'v, 'o>> {
     let get = options.get.iter().map(|pattern| Pattern::new(pattern)).collect();
-    let by = options.by.map(Pattern::new);
-    let mut keeps_order = by.as_ref().is_some_and(Pattern::is_constant);
-    let (mut by, mut alpha) = (by.filter(|_| !keeps_order), options.alpha);
+    let (mut by, mut keeps_order, mut alpha) = (options.by.map(Pattern::new), options.keeps_order, options.alpha);
     let Some(entry) = view.get(key) else { return Ok(Sorted { view, elements: Vec::new(), get }) };
     let mut elements: Vec<StringRef<'v>> = Vec::new();
     match entry.value() {

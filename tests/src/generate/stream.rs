@@ -18,7 +18,7 @@ pub(super) fn step(g: &mut Generator) -> Step {
         14..=16 => range(g, key),
         17 => argv!["XLEN", key],
         18..=19 => read(g),
-        20..=24 => read_group(g),
+        20..=24 => return read_group(g),
         25..=27 => group(g, key),
         28..=29 => [argv!["XACK", key, group_name(g)], ids(g)].concat(),
         30..=31 => pending(g, key),
@@ -162,9 +162,11 @@ fn streams(g: &mut Generator, mut command: Command, mark: &str) -> Command {
     }
     command.push(g.word("STREAMS"));
     let keys = 1 + g.rng.below(2);
-    command.extend((0..keys).map(|_| stream(g)).collect::<Command>());
+    command.extend((0..keys).map(|_| argv![g.rng.pick(&STREAMS)].remove(0)).collect::<Command>());
     for _ in 0..keys {
-        command.push(if g.rng.one_in(2) { argv![mark].remove(0) } else { id(g) });
+        // The last entry's sign is later than Redis 7.0.
+        let id = if g.rng.one_in(2) { argv![mark].remove(0) } else { id(g) };
+        command.push(if id == b"+" { b"$".to_vec() } else { id });
     }
     if g.rng.one_in(20) {
         command.pop();
@@ -180,12 +182,18 @@ fn read(g: &mut Generator) -> Command {
     streams(g, command, "0")
 }
 
-fn read_group(g: &mut Generator) -> Command {
+/// As with [`take_over`]: the consumer is made beforehand.
+fn read_group(g: &mut Generator) -> Step {
     let mut command = argv!["XREADGROUP", g.word("GROUP"), group_name(g), consumer(g)];
     if g.rng.one_in(5) {
         command.push(g.word("NOACK"));
     }
-    streams(g, command, ">")
+    let command = streams(g, command, ">");
+    let consumer = |key: &&str| [argv!["XGROUP", "CREATECONSUMER", **key], command[2..4].to_vec()].concat();
+    let mut commands: Vec<Command> =
+        STREAMS.iter().filter(|key| command.contains(&key.as_bytes().to_vec())).map(|key| consumer(&key)).collect();
+    commands.push(command);
+    Step::each(commands)
 }
 
 fn group(g: &mut Generator, key: Vec<u8>) -> Command {

@@ -256,7 +256,7 @@ proptest! {
 #[test]
 fn events_are_valkey_s() {
     let (engine, db, clock, recorder) = open();
-    let mut expect = |events: &[&str]| {
+    let expect = |events: &[&str]| {
         assert_eq!(std::mem::take(&mut *recorder.events.lock()), events);
     };
     db.hset_many("h", &[("a", "1"), ("b", "2"), ("c", "3")]).unwrap();

@@ -174,7 +174,9 @@ proptest! {
             other.execute(&effect.argv).unwrap();
         }
         prop_assert_eq!(contents(&other.db(0).unwrap()), model);
-        KEYS.map(|key| db.del(key).unwrap());
+        for key in KEYS {
+            db.del(key).unwrap();
+        }
         prop_assert_eq!(engine.core().keyspace.db_size(0).unwrap().keys, 0);
     }
 }

@@ -40,8 +40,10 @@ pub(super) fn multi_pop(args: &Args<'_>) -> Result<(Side, usize)> {
     let side = side(word)?;
     match options {
         [] => Ok((side, 1)),
-        [word, count] if word.eq_ignore_ascii_case(b"count") => {
-            Ok((side, positive(count, "ERR count should be greater than 0")?))
+        [word, count, rest @ ..] if word.eq_ignore_ascii_case(b"count") => {
+            // The count is told before what is wrong behind it.
+            let count = positive(count, "ERR count should be greater than 0")?;
+            if rest.is_empty() { Ok((side, count)) } else { Err(Error::SYNTAX) }
         }
         _ => Err(Error::SYNTAX),
     }

@@ -177,7 +177,7 @@ fn parse<'a>(args: &Args<'a>, fixed: Fixed, stores: bool) -> Result<(ZRange<'a>,
         } else if args.is(i, "limit") && i + 2 < args.len() {
             limit = Some((args.int(i + 1)?, args.int(i + 2)?));
             i += 2;
-        } else if fixed.reversed.is_none() && args.is(i, "rev") {
+        } else if reversed.is_none() && args.is(i, "rev") {
             reversed = Some(true);
         } else if by.is_none() && args.is(i, "bylex") {
             by = Some(By::Lex);
