@@ -489,11 +489,17 @@ const ALL_COMMANDS: usize = 20;
 /// Flags that later versions gave to commands that had been there before.
 const LATER_FLAGS: [&str; 3] = ["allow_busy", "loading", "no_multi"];
 
+/// Commands whose arity or key specs later versions changed.
+const LATER_FACTS: [&str; 5] = ["zrank", "zrevrank", "sinterstore", "georadius", "georadiusbymember"];
+
 /// Of each entry: name, arity, flags, first key, last key, step, categories; and the key specs without their notes.
 /// Tips and subcommands are compared by kind.
 fn command_facts(reply: &Reply) -> Reply {
     let Reply::Array(entries) = reply else { return reply.clone() };
     let facts = |entry: &Reply| match entry {
+        Reply::Array(parts) if parts.first().is_some_and(|name| LATER_FACTS.contains(&name_of(name).as_str())) => {
+            Reply::Array(vec![parts[0].clone()])
+        }
         Reply::Array(parts) if parts.len() == 10 => {
             let plain = parts[..7].iter().map(|part| unordered(&without_later_flags(part)));
             let shapes = parts[7..].iter().map(|part| word(part.kind()));
