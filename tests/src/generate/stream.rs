@@ -191,7 +191,7 @@ fn read_group(g: &mut Generator) -> Step {
     let command = streams(g, command, ">");
     let consumer = |key: &&str| [argv!["XGROUP", "CREATECONSUMER", *key], command[2..4].to_vec()].concat();
     let mut commands: Vec<Command> =
-        STREAMS.iter().filter(|key| command.contains(&key.as_bytes().to_vec())).map(|key| consumer(&key)).collect();
+        STREAMS.iter().filter(|key| command.contains(&key.as_bytes().to_vec())).map(consumer).collect();
     commands.push(command);
     Step::each(commands)
 }
