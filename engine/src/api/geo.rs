@@ -115,7 +115,7 @@ impl Db {
     /// let place = |longitude, latitude| Point::new(longitude, latitude).expect("on the map");
     /// let (palermo, rome) = (place(13.361389, 38.115556), place(12.4963, 41.9027));
     /// db.geo_add("italy", &[(palermo, "Palermo"), (rome, "Rome")])?;
-    /// let sicily = [place(12.4, 37.8), place(15.2, 36.6), place(15.7, 38.4)];
+    /// let sicily = [place(12.4, 38.1), place(15.2, 36.6), place(15.7, 38.5)];
     /// let found = db.geo_search("italy", &Search::in_polygon(&sicily, Unit::Kilometres))?;
     /// assert_eq!(found.len(), 1);
     /// assert_eq!(found[0].member, b"Palermo");

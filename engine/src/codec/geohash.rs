@@ -49,9 +49,12 @@ impl Point {
         there.then_some(Self { longitude, latitude })
     }
 
-    /// Whether the place can be stored.
-    pub fn is_on_map(self) -> bool {
-        Self::new(self.longitude, self.latitude).is_some()
+    /// The nearest place, by degrees, that can be stored.
+    pub fn onto_map(self) -> Self {
+        Self {
+            longitude: self.longitude.clamp(-LONGITUDE_MAX, LONGITUDE_MAX),
+            latitude: self.latitude.clamp(-LATITUDE_MAX, LATITUDE_MAX),
+        }
     }
 
     /// The score of the place.
@@ -63,10 +66,7 @@ impl Point {
     pub fn of_score(score: f64) -> Self {
         let area = Cell { bits: score as u64, step: STEP_MAX }.area();
         let middle = |range: &Range<f64>| (range.start + range.end) / 2.0;
-        Self {
-            longitude: middle(&area.longitude).clamp(-LONGITUDE_MAX, LONGITUDE_MAX),
-            latitude: middle(&area.latitude).clamp(-LATITUDE_MAX, LATITUDE_MAX),
-        }
+        Self { longitude: middle(&area.longitude), latitude: middle(&area.latitude) }.onto_map()
     }
 
     /// The way from here to there along the earth's surface, in metres.

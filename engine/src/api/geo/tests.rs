@@ -7,6 +7,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use crate::keyspace::{Effect, Listener, LogPosition};
+use crate::operation::geo::centroid;
 use crate::sync::Mutex;
 use crate::{Center, Engine, Error, Options, Order, Point, Search, Store, Unit};
 
@@ -85,7 +86,7 @@ proptest! {
         places in prop::collection::vec(place(), 0..200),
         vertices in prop_oneof![
             4 => prop::collection::vec((5.0..25.0f64, 25.0..45.0f64), 0..8),
-            1 => prop::collection::vec((-170.0..170.0f64, -60.0..60.0f64), 3..8),
+            1 => prop::collection::vec((-80.0..80.0f64, -60.0..60.0f64), 3..8),
         ],
         count in 1..10usize,
     ) {
@@ -99,8 +100,7 @@ proptest! {
         let names: Vec<&String> = named.iter().map(|(_, name)| name).collect();
         let stored: Vec<Point> = db.geo_pos("g", &names).unwrap().into_iter().flatten().collect();
         let search = Search::in_polygon(&vertices, Unit::Kilometres);
-        let Center::Point(center) = search.center else { panic!("a polygon has a middle") };
-        prop_assume!(center.latitude.abs() < 66.0);
+        let center = centroid(&vertices);
         let wanted: BTreeMap<Vec<u8>, f64> = names.iter().zip(&stored)
             .filter(|&(_, &point)| turns(&vertices, point) % 2 != 0)
             .map(|(name, &point)| (name.as_bytes().to_vec(), center.distance(point) / 1000.0))
@@ -116,13 +116,13 @@ proptest! {
 }
 
 #[test]
-fn a_polygon_around_the_pole_has_its_middle_off_the_map() {
+fn polygons_may_have_their_middle_off_the_map() {
     let db = open().db(0).unwrap();
     let at = |longitude, latitude| Point::new(longitude, latitude).unwrap();
     db.geo_add("g", &[(at(0.0, 82.0), "a")]).unwrap();
-    // Valkey finds nothing either.
     let vertices = [at(-170.0, 80.0), at(170.0, 80.0), at(0.0, 85.0)];
-    assert!(db.geo_search("g", &Search::in_polygon(&vertices, Unit::Metres)).unwrap().is_empty());
+    assert!(centroid(&vertices).latitude > 85.06);
+    assert_eq!(db.geo_search("g", &Search::in_polygon(&vertices, Unit::Metres)).unwrap().len(), 1);
 }
 
 #[test]

@@ -73,7 +73,7 @@ impl<'a> Search<'a> {
     }
 
     /// All places in a polygon, in the order of the map. Distances are from the middle of its vertices on the earth's
-    /// ball; if that is farther north or south than places can be stored, nothing is found. O(vertices).
+    /// ball. O(vertices).
     pub fn in_polygon(vertices: &'a [Point], unit: Unit) -> Self {
         let center = Center::Point(centroid(vertices));
         Self { shape: Shape::Polygon(vertices), ..Self::radius(center, 0.0, unit) }
@@ -186,16 +186,16 @@ fn within<'s>(set: &'s SortedSet, search: &Search<'_>) -> Result<Vec<Found<'s>>>
         Center::Point(point) => point,
         Center::Member(member) => position(set, member).ok_or_else(no_such_member)?,
     };
-    if !center.is_on_map() {
-        return Ok(Vec::new());
-    }
     let metres = search.unit.metres();
     let shape = Measured::new(search, center);
     let (bounds, reach) = extent(search, center);
+    // The middle of a polygon may be nearer to a pole than the map is: then it lies around the pole, in all of the map.
+    let origin = center.onto_map();
+    let reach = if origin == center { reach } else { f64::INFINITY };
     let limit = search.count.filter(|_| search.any).unwrap_or(usize::MAX);
     let mut found = Vec::new();
     // Of a huge shape the cells may be the same one several times in a row.
-    let mut cells = cells_around(center, &bounds, reach);
+    let mut cells = cells_around(origin, &bounds, reach);
     cells.dedup();
     for cell in cells {
         let scores = cell.scores();
