@@ -62,17 +62,30 @@ pub mod sys;
 pub mod table;
 pub mod value;
 
-pub use api::{CopyOptions, Db, ExpireCondition, KeyType, Scan, Subscription, Ttl};
+pub use api::{
+    AutoClaimedEntries, ConsumerInfo, GroupInfo, PendingEntry, PendingRange, PendingSummary, StreamEntry, StreamInfo,
+};
+pub use api::{
+    CopyOptions, Db, ExpireCondition, FieldValue, HashScan, KeyType, Scan, Scored, Subscription, Ttl, ZCombine,
+};
 pub use clock::{Clock, ManualClock};
 pub use command::{Core, Host, Message, Origin, Spec, Value};
 pub use config::Directive;
 pub use engine::{Engine, Options};
 pub use error::{Error, Result};
 pub use operation::bitmap::{BitOp, BitRange, BitUnit, FieldOp};
+pub use operation::geo::{Center, Order, Point, Search, Shape, Store, Unit};
+pub use operation::hash::{FieldCondition, FieldExpired, FieldSetOptions};
+pub use operation::list::{PositionOptions, Side};
+pub use operation::sort::SortOptions;
+pub use operation::sorted_set::{AddOptions, Added, Aggregate, ZEnd, ZRange};
+pub use operation::stream::{DeliveredAt, GroupStart, ReadFrom, StreamTrim, XAddOptions, XClaimOptions};
 pub use operation::string::{Condition, Expiry, GetExpiry, SetExpiry, SetOptions};
 pub use session::{Connection, Session};
 pub use value::bits::{Field, Overflow};
 pub use value::lcs::{Lcs, Match};
+pub use value::sorted_set::{LexBound, LexRange, ScoreBound, ScoreRange};
+pub use value::stream::StreamId;
 
 /// The examples of the README are tests as well.
 #[cfg(doctest)]

@@ -19,7 +19,9 @@ impl Peer {
     fn new(engine: &Engine) -> Self {
         let woken = Arc::new(AtomicUsize::new(0));
         let count = woken.clone();
-        let wake = Box::new(move || drop(count.fetch_add(1, Relaxed)));
+        let wake = Box::new(move || {
+            count.fetch_add(1, Relaxed);
+        });
         Self { session: engine.session(Origin::default(), Some(wake)), woken }
     }
 

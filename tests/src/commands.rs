@@ -150,5 +150,8 @@ pub const SERVER: &[Arity] = &[
 
 /// All of them.
 pub fn all() -> impl Iterator<Item = Arity> + Clone {
-    [STRING, BITMAP, GENERIC, CONNECTION, SERVER].into_iter().flatten().copied()
+    [STRING, BITMAP, GENERIC, CONNECTION, SERVER, LIST, SET, HASH, SORTED_SET, STREAM, HYPERLOGLOG, GEO, SORT]
+        .into_iter()
+        .flatten()
+        .copied()
 }

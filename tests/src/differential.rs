@@ -11,7 +11,7 @@ mod pair;
 mod report;
 
 use crate::generate::{DATABASES, Generator, Reading, Step};
-use crate::normalise::{self, agree};
+use crate::normalise::{self, agree, parts_them};
 use crate::server::Server;
 use crate::share;
 use pair::{Outcome, Pair};
@@ -117,7 +117,7 @@ enum Ending {
     Alike,
     /// With servers that agree, and closed connections.
     Closed,
-    /// With a difference.
+    /// With servers that do not hold the same.
     Apart,
 }
 
@@ -127,7 +127,7 @@ fn run_step(step: &Step, pair: &mut Pair, place: &mut Place, found: &mut Differe
     let mut ours = pair.ours.outcomes(step);
     let mut theirs = pair.theirs.outcomes(step);
     follow::up(step, pair, &mut ours, &mut theirs);
-    let mut differ = false;
+    let (mut differ, mut part) = (false, false);
     for (n, command) in step.commands.iter().enumerate() {
         place.index += 1;
         let (our, their) = match step.reading {
@@ -148,8 +148,11 @@ fn run_step(step: &Step, pair: &mut Pair, place: &mut Place, found: &mut Differe
                 (Outcome::Reply(a), Outcome::Reply(b)) => agree(command, a, b),
                 (a, b) => a == b && *a == Outcome::Closed,
             };
+            if let (Outcome::Reply(a), Outcome::Reply(b)) = (our, their) {
+                part |= same && parts_them(command, a, b);
+            }
             // After a first difference the others only follow from it.
-            if !same && !differ {
+            if !same && !differ && !part {
                 differ = true;
                 let (our, their) = (format!("{our:?}"), format!("{their:?}"));
                 found.add(place, command, &our, &their, &signature(command, &our, &their));
@@ -159,7 +162,7 @@ fn run_step(step: &Step, pair: &mut Pair, place: &mut Place, found: &mut Differe
         place.remember(command);
     }
     match theirs.iter().any(|o| !matches!(o, Outcome::Reply(_))) {
-        _ if differ => Ending::Apart,
+        _ if differ || part => Ending::Apart,
         true => Ending::Closed,
         false => Ending::Alike,
     }

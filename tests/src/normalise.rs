@@ -40,10 +40,12 @@ pub enum How {
     EncodingField,
     /// An id made from the clock counts as one such.
     AutoId,
-    /// Times by the clock are left out, and so are the values of these names, at every depth.
-    WithoutTimes(&'static [&'static str]),
-    /// Arrays of four of which the third is an idle time.
-    Pending,
+    /// As `Scores`; but a command of four words, of which Redis 7.0 takes three, is not compared.
+    RankWithScore,
+    /// As `Kind`; but cursors that only Redis 7.0 takes are not compared.
+    Cursor,
+    /// As it is; but where a count is the least integer there is, which later versions refuse, it is not compared.
+    NotTheLeast,
     /// A help text: only its first line, which says how to ask.
     Help,
     /// `name=value` words of which only these are compared.
@@ -52,6 +54,8 @@ pub enum How {
     Directives,
     /// Pairs of name and value; the values of these names are masked.
     Masked(&'static [&'static str]),
+    /// What is told about streams, without times and what only later versions tell.
+    StreamTimes,
     /// Names, in no order, of the commands that both must have.
     CommandNames,
     /// As it is; but a call of three words, of which Redis 7.0 asks for four, is not compared.
@@ -60,6 +64,8 @@ pub enum How {
     KeysAndFlags,
     /// As it is; but where there are several ids and Redis 7.0 refuses them, it is not compared.
     LaterIds,
+    /// Numbers with a fraction by their values, however they are printed.
+    Scores,
     /// COMMAND INFO's entries: their facts, sets in no order, without what later versions changed.
     CommandFacts,
 }
@@ -113,9 +119,27 @@ pub const TABLE: &[Rule] = &[
         How::Kind,
         "one call's cursor and elements are the server's own; whole iterations are compared as sets",
     ),
-    rule("sscan", How::Kind, "as for SCAN"),
-    rule("hscan", How::Kind, "as for SCAN"),
-    rule("zscan", How::Kind, "as for SCAN"),
+    rule("sscan", How::Cursor, "as for SCAN; \"\" and \"-1\" were cursors once"),
+    rule("hscan", How::Cursor, "as for SCAN; \"\" and \"-1\" were cursors once"),
+    rule("zscan", How::Cursor, "as for SCAN; \"\" and \"-1\" were cursors once"),
+    rule("lpos", How::NotTheLeast, "later versions refuse a rank without an opposite"),
+    rule("lrem", How::NotTheLeast, "later versions refuse a count without an opposite"),
+    rule("zrank", How::RankWithScore, "WITHSCORE came later"),
+    rule("zrevrank", How::RankWithScore, "WITHSCORE came later"),
+    rule("zscore", How::Scores, "since 7.2 scores are printed with the fewest digits that read back the same"),
+    rule("zadd", How::Scores, "as for ZSCORE"),
+    rule("zincrby", How::Scores, "as for ZSCORE"),
+    rule("zmscore", How::Scores, "as for ZSCORE"),
+    rule("zrange", How::Scores, "as for ZSCORE"),
+    rule("zrevrange", How::Scores, "as for ZSCORE"),
+    rule("zrangebyscore", How::Scores, "as for ZSCORE"),
+    rule("zrevrangebyscore", How::Scores, "as for ZSCORE"),
+    rule("zpopmin", How::Scores, "as for ZSCORE"),
+    rule("zpopmax", How::Scores, "as for ZSCORE"),
+    rule("zmpop", How::Scores, "as for ZSCORE"),
+    rule("zunion", How::Scores, "as for ZSCORE"),
+    rule("zinter", How::Scores, "as for ZSCORE"),
+    rule("zdiff", How::Scores, "as for ZSCORE"),
     rule("smembers", How::Unordered, "the order of a set is the server's own"),
     rule("sunion", How::Unordered, "the order of a set is the server's own"),
     rule("sinter", How::Unordered, "the order of a set is the server's own"),
@@ -124,11 +148,6 @@ pub const TABLE: &[Rule] = &[
     rule("hvals", How::Unordered, "the order of a hash is the server's own"),
     rule("hgetall", How::UnorderedPairs, "the order of a hash is the server's own"),
     rule("xadd", How::AutoId, "an id of the clock, of which the two servers read their own"),
-    rule("xpending", How::Pending, "the two servers run the command at different moments"),
-    rule("xinfo|stream", How::WithoutTimes(STREAM_INTERNALS), "the clock; how blocks of entries are kept is internal"),
-    rule("xinfo|consumers", How::WithoutTimes(STREAM_INTERNALS), "the clock; later versions tell more times"),
-    rule("xinfo|help", How::Help, "later versions have more subcommands, and the words are our own"),
-    rule("xgroup|help", How::Help, "later versions have more subcommands, and the words are our own"),
     rule("ttl", How::Near(2), "the two servers run the command at different moments"),
     rule("pttl", How::Near(2000), "the two servers run the command at different moments"),
     rule("expiretime", How::Near(2), "a relative deadline counts from when each server got it"),
@@ -154,6 +173,15 @@ pub const TABLE: &[Rule] = &[
     rule("slowlog|help", How::Help, "later versions have more subcommands, and the words are our own"),
     rule("latency|help", How::Help, "later versions have more subcommands, and the words are our own"),
     rule("debug|help", How::Help, "later versions have more subcommands, and the words are our own"),
+    rule("xpending", How::StreamTimes, "the two servers run the command at different moments"),
+    rule(
+        "xinfo|stream",
+        How::StreamTimes,
+        "times of the clock; later versions tell more; the tree is the server's own",
+    ),
+    rule("xinfo|consumers", How::StreamTimes, "times of the clock; later versions tell more"),
+    rule("xinfo|help", How::Help, "later versions have more subcommands, and the words are our own"),
+    rule("xgroup|help", How::Help, "later versions have more subcommands, and the words are our own"),
     rule(
         "hello",
         How::Masked(&["server", "version", "id", "modules"]),
@@ -193,10 +221,6 @@ pub const TABLE: &[Rule] = &[
     rule("debug|object", How::EncodingField, "addresses, sizes when serialised, and access clocks"),
 ];
 
-/// Of XINFO: what counts blocks and nodes, and times that change or that later versions have.
-const STREAM_INTERNALS: &[&str] =
-    &["radix-tree-keys", "radix-tree-nodes", "idle", "inactive", "seen-time", "active-time"];
-
 /// Whether a command has two numbers in a row behind the word ID.
 fn has_several_ids(command: &[Vec<u8>]) -> bool {
     let is_number = |word: &[u8]| std::str::from_utf8(word).is_ok_and(|text| text.parse::<i64>().is_ok());
@@ -216,6 +240,15 @@ pub fn agree(command: &[Vec<u8>], ours: &Reply, theirs: &Reply) -> bool {
             text.starts_with(b"ERR wrong number of arguments for 'command|getkeys")
         }
         (How::LaterIds, _, Reply::Error(text)) if text == b"ERR syntax error" => has_several_ids(command),
+        (How::RankWithScore, _, Reply::Error(text)) if command.len() == 4 => {
+            text.starts_with(b"ERR wrong number of arguments for 'z")
+        }
+        (How::Cursor, Reply::Error(text), _) if text == b"ERR invalid cursor" => {
+            command.get(2).is_some_and(|cursor| cursor.is_empty() || cursor.starts_with(b"-"))
+        }
+        (How::NotTheLeast, Reply::Error(text), _) if text.starts_with(b"ERR value is out of range") => {
+            command.iter().any(|word| word == i64::MIN.to_string().as_bytes())
+        }
         (_, a, b) if a.is_error() || b.is_error() => false,
         (How::Near(far), a, b) => are_near(far, a, b),
         (How::NearEach(far), Reply::Array(a), Reply::Array(b)) => {
@@ -247,6 +280,12 @@ fn are_near(far: i64, a: &Reply, b: &Reply) -> bool {
     }
 }
 
+/// Whether two replies that agree come from servers that no longer hold the same.
+#[must_use]
+pub fn parts_them(command: &[Vec<u8>], ours: &Reply, theirs: &Reply) -> bool {
+    ours != theirs && rule_of(command).is_some_and(|rule| matches!(rule.how, How::NotTheLeast))
+}
+
 /// What a command chooses from at random, if it does.
 #[must_use]
 pub fn choice_of(command: &[Vec<u8>]) -> Option<Choice> {
@@ -265,22 +304,36 @@ fn rule_of(command: &[Vec<u8>]) -> Option<&'static Rule> {
 
 fn canonical(how: How, reply: &Reply) -> Reply {
     match how {
-        How::Kind => kind(reply),
+        How::Kind | How::Cursor => kind(reply),
+        How::RankWithScore => scores(reply),
+        How::NotTheLeast => reply.clone(),
         How::Unordered | How::KeysAndFlags => unordered(reply),
         How::Near(_) | How::NearEach(_) | How::NearOrMore(_) | How::Chosen(_) | How::CalledKeys | How::LaterIds => {
             reply.clone()
         }
         How::Encoding | How::EncodingField => reply.clone(),
+        How::Scores => scores(reply),
         How::UnorderedPairs => unordered_pairs(reply),
         How::AutoId => auto_id(reply),
-        How::WithoutTimes(names) => without_times(reply, names),
-        How::Pending => pending(reply),
         How::Help => help(reply),
         How::Fields(names) => fields(reply, names),
         How::Directives => directives_only(reply),
         How::Masked(names) => masked(reply, names),
+        How::StreamTimes => stream_times(reply),
         How::CommandNames => command_names(reply),
         How::CommandFacts => command_facts(reply),
+    }
+}
+
+/// Numbers printed in one way. A listpack keeps -0 as 0, and whether a set was one when a member came depends on the
+/// version.
+fn scores(reply: &Reply) -> Reply {
+    let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<f64>().ok().map(|n| n + 0.0);
+    match reply {
+        Reply::Bulk(text) => number(text).map_or_else(|| reply.clone(), |n| Reply::Bulk(format!("{n:e}").into())),
+        Reply::Double(text) => number(text).map_or_else(|| reply.clone(), |n| Reply::Double(format!("{n:e}").into())),
+        Reply::Array(items) => Reply::Array(items.iter().map(scores).collect()),
+        other => other.clone(),
     }
 }
 
@@ -343,39 +396,6 @@ fn auto_id(reply: &Reply) -> Reply {
     }
 }
 
-fn without_times(reply: &Reply, names: &[&str]) -> Reply {
-    let is_left_out = |name: &Reply| name.text().is_some_and(|name| names.iter().any(|n| n.as_bytes() == name));
-    match reply {
-        Reply::Integer(n) if *n > CLOCK => word("(a time)"),
-        Reply::Map(pairs) => {
-            let kept = pairs.iter().filter(|(name, _)| !is_left_out(name));
-            Reply::Map(kept.map(|(name, value)| (name.clone(), without_times(value, names))).collect())
-        }
-        Reply::Array(items) => {
-            let is_flat_map = items.len() % 2 == 0;
-            let kept = items.chunks(2).filter(|pair| !(is_flat_map && is_left_out(&pair[0])));
-            Reply::Array(kept.flatten().map(|item| without_times(item, names)).collect())
-        }
-        other => other.clone(),
-    }
-}
-
-fn pending(reply: &Reply) -> Reply {
-    let Reply::Array(items) = reply else { return reply.clone() };
-    let one = |item: &Reply| match item {
-        Reply::Array(parts) if parts.len() == 4 => {
-            let mut parts = parts.clone();
-            // Idle for long is as idle as an XCLAIM has said; a moment more or less is the machine's.
-            if let Reply::Integer(idle) = parts[2] {
-                parts[2] = Reply::Integer((idle + 5_000) / 100_000);
-            }
-            Reply::Array(parts)
-        }
-        other => other.clone(),
-    };
-    Reply::Array(items.iter().map(one).collect())
-}
-
 fn help(reply: &Reply) -> Reply {
     match reply {
         Reply::Array(lines) => Reply::Array(lines.iter().take(1).cloned().collect()),
@@ -424,6 +444,38 @@ fn masked(reply: &Reply, names: &[&str]) -> Reply {
     Reply::Array(vec![word(reply.kind()), Reply::Map(pairs.into_iter().map(mask).collect())])
 }
 
+/// A pending entry is `id, consumer, time, deliveries`, or among those of its consumer `id, time, deliveries`; other
+/// times have names.
+fn stream_times(reply: &Reply) -> Reply {
+    const MASKED: [&[u8]; 3] = [b"idle", b"seen-time", b"radix-tree-nodes"];
+    const LATER: [&[u8]; 2] = [b"inactive", b"active-time"];
+    let is = |name: &Reply, names: &[&[u8]]| matches!(name, Reply::Bulk(text) if names.contains(&&text[..]));
+    let pair = |name: &Reply, value: &Reply| {
+        (name.clone(), if is(name, &MASKED) { word(value.kind()) } else { stream_times(value) })
+    };
+    match reply {
+        Reply::Map(pairs) => {
+            let kept = pairs.iter().filter(|(name, _)| !is(name, &LATER));
+            Reply::Map(kept.map(|(name, value)| pair(name, value)).collect())
+        }
+        Reply::Array(items) => match &items[..] {
+            [id, consumer @ Reply::Bulk(_), Reply::Integer(_), count @ Reply::Integer(_)] => {
+                Reply::Array(vec![id.clone(), consumer.clone(), word("time"), count.clone()])
+            }
+            [id @ Reply::Bulk(_), Reply::Integer(_), count @ Reply::Integer(_)] => {
+                Reply::Array(vec![id.clone(), word("time"), count.clone()])
+            }
+            [name, _, ..] if items.len() % 2 == 0 && is(name, &[b"name", b"length"]) => {
+                let kept = items.chunks(2).filter(|chunk| !is(&chunk[0], &LATER));
+                let pairs = kept.map(|chunk| pair(&chunk[0], &chunk[1]));
+                Reply::Array(pairs.flat_map(|(name, value)| [name, value]).collect())
+            }
+            items => Reply::Array(items.iter().map(stream_times).collect()),
+        },
+        other => other.clone(),
+    }
+}
+
 fn command_names(reply: &Reply) -> Reply {
     let Reply::Array(names) = reply else { return reply.clone() };
     let mut names: Vec<_> =
@@ -438,11 +490,17 @@ const ALL_COMMANDS: usize = 20;
 /// Flags that later versions gave to commands that had been there before.
 const LATER_FLAGS: [&str; 3] = ["allow_busy", "loading", "no_multi"];
 
+/// Commands whose arity or key specs later versions changed.
+const LATER_FACTS: [&str; 5] = ["zrank", "zrevrank", "sinterstore", "georadius", "georadiusbymember"];
+
 /// Of each entry: name, arity, flags, first key, last key, step, categories; and the key specs without their notes.
 /// Tips and subcommands are compared by kind.
 fn command_facts(reply: &Reply) -> Reply {
     let Reply::Array(entries) = reply else { return reply.clone() };
     let facts = |entry: &Reply| match entry {
+        Reply::Array(parts) if parts.first().is_some_and(|name| LATER_FACTS.contains(&name_of(name).as_str())) => {
+            Reply::Array(vec![parts[0].clone()])
+        }
         Reply::Array(parts) if parts.len() == 10 => {
             let plain = parts[..7].iter().map(|part| unordered(&without_later_flags(part)));
             let shapes = parts[7..].iter().map(|part| word(part.kind()));

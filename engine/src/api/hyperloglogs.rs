@@ -1,5 +1,8 @@
 //! HyperLogLogs.
 
+#[cfg(test)]
+mod tests;
+
 use super::Db;
 use crate::error::Result;
 use crate::keyspace::{Access, Key};

@@ -15,8 +15,15 @@ mod sorted_sets;
 mod streams;
 mod strings;
 
+pub use geo::Place;
+pub use hashes::{FieldValue, HashScan};
 pub use keys::{CopyOptions, ExpireCondition, KeyType, Scan, Ttl};
 pub use pubsub::Subscription;
+pub use sorted_sets::{Scored, ZCombine};
+
+pub use streams::{
+    AutoClaimedEntries, ConsumerInfo, GroupInfo, PendingEntry, PendingRange, PendingSummary, StreamEntry, StreamInfo,
+};
 
 use std::sync::Arc;
 

@@ -10,6 +10,6 @@ mod long_double;
 mod memory;
 
 pub use float::{parse_f64, write_f64, write_f64_17};
-pub use int::{parse_cursor, parse_i64, parse_u64, write_i64, write_u64};
+pub use int::{parse_cursor, parse_i64, parse_u64, skip_blanks, write_i64, write_u64};
 pub use long_double::LongDouble;
 pub use memory::parse_memory;

@@ -107,7 +107,17 @@ fn rule_positions(rule: &KeySpec, argv: &[&[u8]]) -> Result<Positions> {
     if rule.flags.contains(KeyFlags::NOT_KEY) {
         return Ok(Positions::new());
     }
+    if let (Begin::Keyword(word, from @ 0..), Find::Range { last: 0, .. }) = (rule.begin, rule.find) {
+        // The word may come several times, and which of them counts is for the command to say.
+        let behind = |i: usize| (i + 1 < argv.len() && argv[i].eq_ignore_ascii_case(word.as_bytes())).then_some(i + 1);
+        return Ok((from as usize..argv.len()).filter_map(behind).collect());
+    }
     let Some(begin) = begin(rule.begin, argv) else { return Ok(Positions::new()) };
+    if let (Begin::Keyword(word, 0..), Find::Range { last: 0, .. }) = (rule.begin, rule.find) {
+        // An option with one key may be given again, and then the last counts: none must be missing.
+        let is_behind = |&i: &usize| argv[i - 1].eq_ignore_ascii_case(word.as_bytes());
+        return Ok((begin..argv.len()).filter(is_behind).collect());
+    }
     match rule.find {
         Find::Unknown => Ok(Positions::new()),
         Find::Range { last, step, limit } => {

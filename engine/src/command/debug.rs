@@ -1,6 +1,7 @@
 //! `DEBUG`: what test suites use to look behind the scenes. Off unless `enable-debug-command` says otherwise.
 
 mod digest;
+mod nodes;
 mod object;
 mod protocol;
 
@@ -41,6 +42,8 @@ const HELP: &[&str] = &[
     "    Make <count> string keys, of <size> bytes if that is given.",
     "PROTOCOL <type>",
     "    Answer with an example of a type of the protocol.",
+    "QUICKLIST <key> [<0|1>]",
+    "    Log the nodes of a quicklist.",
     "QUICKLIST-PACKED-THRESHOLD <size>",
     "    Accepted, and without effect: long elements of a list have blocks of their own anyhow.",
     "SET-ACTIVE-EXPIRE <0|1>",
@@ -99,10 +102,12 @@ fn debug(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
         (b"object", [key] | [key, _]) => object::object(context, key, reply)?,
         (b"populate", [count, options @ ..]) if options.len() <= 2 => populate(context, count, options, reply)?,
         (b"protocol", [kind]) => protocol::example(kind, reply)?,
+        (b"quicklist", [key] | [key, _]) => nodes::quicklist(context, key, reply)?,
         (b"quicklist-packed-threshold", [size]) => {
-            if num::parse_memory(size).is_none_or(|size| size == 1 || size > 4 << 30) {
-                return Err(Error::new("ERR argument must be a memory value bigger than 1 and smaller than 4gb"));
-            }
+            let size = num::parse_memory(size).filter(|&size| size != 1 && size <= 4 << 30);
+            let size = size
+                .ok_or_else(|| Error::new("ERR argument must be a memory value bigger than 1 and smaller than 4gb"))?;
+            context.core.keyspace.settings().list_packed_threshold.store(size, Relaxed);
             reply.ok();
         }
         (b"set-active-expire", [on]) => {

@@ -57,7 +57,7 @@ pub use latency_monitor::{LatencyMonitor, Series};
 pub use log::{CommandLog, CommandLogs, LogEntry, Measured};
 pub use pubsub::Subscriptions;
 pub use registry::{Command, Registry};
-pub use reply::{Output, Reply, Tree, Value};
+pub use reply::{Begun, Output, Reply, Tree, Value};
 pub use spec::{Begin, ContextFn, Find, Group, KeySpec, Run, Spec, ViewFn};
 pub use stats::{CommandStats, EngineStats, Rates, Streak};
 

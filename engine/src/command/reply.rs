@@ -138,6 +138,29 @@ impl Output {
         self.tail.extend_from_slice(bytes);
     }
 
+    /// Puts bytes in where the output was `len` bytes long, which is where something ended that no sharing came after.
+    fn insert(&mut self, len: usize, bytes: &[u8]) {
+        let mut behind = self.len().saturating_sub(len);
+        if behind <= self.tail_len() {
+            let at = self.tail.len() - behind;
+            self.tail.splice(at..at, bytes.iter().copied());
+            return;
+        }
+        behind -= self.tail_len();
+        for chunk in self.chunks.iter_mut().rev() {
+            let chunk_len = chunk.bytes().len();
+            if let Chunk::Bytes(chunk) = chunk
+                && behind <= chunk_len
+            {
+                let at = chunk_len - behind;
+                chunk.splice(at..at, bytes.iter().copied());
+                self.len += bytes.len();
+                return;
+            }
+            behind = behind.saturating_sub(chunk_len);
+        }
+    }
+
     fn push_shared(&mut self, bytes: &Arc<Vec<u8>>) {
         let tail = std::mem::take(&mut self.tail);
         self.len += tail.len() + bytes.len();
@@ -221,6 +244,13 @@ impl Tree {
         }
     }
 
+    /// Ends what was opened without a length.
+    fn end(&mut self) {
+        if let Some((shape, _, items)) = self.open.pop() {
+            self.add(Self::close(shape, items));
+        }
+    }
+
     fn close(shape: Shape, items: Vec<Value>) -> Value {
         match shape {
             Shape::Array => Value::Array(items),
@@ -238,6 +268,14 @@ impl Tree {
 enum Sink<'a> {
     Resp(&'a mut Output),
     Tree(&'a mut Tree),
+}
+
+/// A list or map that was begun before its length was known.
+#[derive(Debug)]
+#[must_use = "what was begun has to be ended"]
+pub struct Begun {
+    shape: Shape,
+    at: usize,
 }
 
 /// Where a command writes its reply. Each command writes exactly one reply, or returns an error and writes none.
@@ -405,6 +443,40 @@ impl<'a> Reply<'a> {
         self.open(Shape::Map, len);
     }
 
+    fn begin(&mut self, shape: Shape) -> Begun {
+        match &mut self.sink {
+            Sink::Resp(out) => Begun { shape, at: out.len() },
+            Sink::Tree(t) => {
+                t.open.push((shape, usize::MAX, Vec::new()));
+                Begun { shape, at: 0 }
+            }
+        }
+    }
+
+    /// Begins a list of replies whose number [`end`](Self::end) says.
+    pub fn begin_array(&mut self) -> Begun {
+        self.begin(Shape::Array)
+    }
+
+    /// Begins a map of pairs whose number [`end`](Self::end) says; a flat list in RESP2.
+    pub fn begin_map(&mut self) -> Begun {
+        self.begin(Shape::Map)
+    }
+
+    /// Ends what was begun last, of which there were `len`. O(bytes written since it was begun), to make room in
+    /// front of them.
+    pub fn end(&mut self, begun: &Begun, len: usize) {
+        let resp3 = self.resp3;
+        match &mut self.sink {
+            Sink::Resp(out) => {
+                let mut head = Output::default();
+                Reply::resp(&mut head, resp3).open(begun.shape, len);
+                out.insert(begun.at, &head.tail);
+            }
+            Sink::Tree(t) => t.end(),
+        }
+    }
+
     /// Begins a set of `len` replies, which have to follow; a list in RESP2.
     pub fn set(&mut self, len: usize) {
         self.open(Shape::Set, len);
@@ -417,6 +489,12 @@ impl<'a> Reply<'a> {
 
     /// A floating-point number; a string in RESP2.
     pub fn double(&mut self, n: f64) {
+        // Most scores are whole numbers, which need no allocation.
+        const WHOLE_MAX: f64 = (1_u64 << 53) as f64;
+        let is_whole = n.trunc() == n && n.abs() < WHOLE_MAX && (n != 0.0 || n.is_sign_positive());
+        if is_whole && !self.resp3 {
+            return self.bulk_int(n as i64);
+        }
         let mut text = Vec::new();
         crate::codec::num::write_f64(&mut text, n);
         if !self.resp3 {
@@ -426,6 +504,23 @@ impl<'a> Reply<'a> {
             |out| {
                 out.tail.push(b',');
                 out.tail.extend_from_slice(&text);
+                out.tail.extend_from_slice(b"\r\n");
+            },
+            || Value::Double(n),
+        );
+    }
+
+    /// A floating-point number in up to 17 digits behind the point, without an exponent; a string in RESP2.
+    pub fn exact_double(&mut self, n: f64) {
+        let text = format!("{n:.17}");
+        let text = text.trim_end_matches('0').trim_end_matches('.');
+        if !self.resp3 {
+            return self.bulk(text.as_bytes());
+        }
+        self.write(
+            |out| {
+                out.tail.push(b',');
+                out.tail.extend_from_slice(text.as_bytes());
                 out.tail.extend_from_slice(b"\r\n");
             },
             || Value::Double(n),
@@ -493,6 +588,36 @@ mod tests {
         };
         assert_eq!(written("ERR a\r\nb \r\n"), b"-ERR a  b \r\n");
         assert_eq!(written("ERR a\n"), b"-ERR a\r\n");
+    }
+
+    #[test]
+    fn lists_may_be_ended_before_their_length_is_known() {
+        let write = |reply: &mut Reply<'_>| {
+            reply.array(2);
+            reply.int(1);
+            let outer = reply.begin_map();
+            reply.bulk(b"key");
+            let inner = reply.begin_array();
+            reply.shared(&Arc::new(b"shared".to_vec()));
+            reply.int(7);
+            reply.end(&inner, 2);
+            reply.end(&outer, 1);
+        };
+        for (resp3, text) in [
+            (false, "*2\r\n:1\r\n*2\r\n$3\r\nkey\r\n*2\r\n$6\r\nshared\r\n:7\r\n"),
+            (true, "*2\r\n:1\r\n%1\r\n$3\r\nkey\r\n*2\r\n$6\r\nshared\r\n:7\r\n"),
+        ] {
+            let mut output = Output::default();
+            output.raw(b"before");
+            write(&mut Reply::resp(&mut output, resp3));
+            assert_eq!(String::from_utf8_lossy(&output.to_vec()), format!("before{text}"));
+            assert_eq!(output.len(), 6 + text.len());
+        }
+        let mut tree = Tree::default();
+        write(&mut Reply::tree(&mut tree));
+        let list = Value::Array(vec![Value::Bulk(b"shared".to_vec()), Value::Int(7)]);
+        let map = Value::Map(vec![(Value::Bulk(b"key".to_vec()), list)]);
+        assert_eq!(tree.finish(), Value::Array(vec![Value::Int(1), map]));
     }
 
     #[test]

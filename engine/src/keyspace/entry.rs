@@ -147,7 +147,7 @@ impl ValueRef<'_> {
     }
 
     /// Bytes of its own allocations beside the entry. O(1).
-    fn bytes(self) -> usize {
+    pub(super) fn bytes(self) -> usize {
         match self {
             Self::Inline(_) | Self::Int(_) => 0,
             Self::Shared(string) => shared_bytes(string),
@@ -351,9 +351,17 @@ impl Pointer for EntryPtr {
         hasher.hash(unsafe { self.get() }.key())
     }
 
+    /// The earlier of the key's deadline and that of its fields.
     fn deadline(self) -> u64 {
         // SAFETY: what a table holds is alive.
-        unsafe { self.get() }.deadline().unwrap_or(u64::MAX)
+        let entry = unsafe { self.get() };
+        let own = entry.deadline().unwrap_or(u64::MAX);
+        if entry.kind() == Kind::Hash
+            && let ValueRef::Hash(hash) = entry.value()
+        {
+            return own.min(hash.earliest());
+        }
+        own
     }
 
     #[inline]

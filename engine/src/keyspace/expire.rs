@@ -1,4 +1,4 @@
-//! Active expiry: deletes what is due, going straight to the pages that hold it.
+//! Active expiry: deletes keys, and fields of hashes, that are due, going straight to the pages that hold them.
 //!
 //! Each page and each chunk of the directory knows a time before which nothing in it is due, so a round costs nothing
 //! where nothing is. A round has a budget of time; the next goes on where it stopped.
@@ -68,6 +68,9 @@ impl Keyspace {
     }
 }
 
+/// So many fields of a hash, or a few more, are deleted before others get a turn.
+const FIELDS_AT_ONCE: usize = 1000;
+
 impl View<'_> {
     /// Deletes what is due from the page at `position`, and returns where to go on.
     fn expire_page(&mut self, position: u64) -> (Option<u64>, u64) {
@@ -82,11 +85,17 @@ impl View<'_> {
             Some(table) => table.due(position, now, &mut keys),
             None => None,
         };
+        let (mut expired, mut complete) = (0, true);
         for key in &keys {
             // Without asking again whether it may: the page has already forgotten that they are due.
             let key = self.key(key);
-            self.expire(&key);
+            if self.peek(&key).is_none() {
+                self.expire(&key);
+                expired += 1;
+            } else {
+                complete &= self.expire_fields(&key, FIELDS_AT_ONCE);
+            }
         }
-        (next, keys.len() as u64)
+        (if complete { next } else { Some(position) }, expired)
     }
 }

@@ -64,6 +64,8 @@ struct StripeCell {
 pub struct Counters {
     /// Keys that expired.
     pub expired: AtomicU64,
+    /// Fields of hashes that expired.
+    pub expired_fields: AtomicU64,
     /// Keys that were evicted.
     pub evicted: AtomicU64,
     /// Rounds of active expiry that ran out of time.
@@ -251,9 +253,16 @@ impl Keyspace {
             stripe.hits.store(0, Relaxed);
             stripe.misses.store(0, Relaxed);
         }
-        let Counters { expired, evicted, expire_cut_short, expire_micros, exceeded_since: _, exceeded_total } =
-            &self.counters;
-        for counter in [expired, evicted, expire_cut_short, expire_micros, exceeded_total] {
+        let Counters {
+            expired,
+            expired_fields,
+            evicted,
+            expire_cut_short,
+            expire_micros,
+            exceeded_since: _,
+            exceeded_total,
+        } = &self.counters;
+        for counter in [expired, expired_fields, evicted, expire_cut_short, expire_micros, exceeded_total] {
             counter.store(0, Relaxed);
         }
         self.reclaimer.reset();

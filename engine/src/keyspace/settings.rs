@@ -75,6 +75,8 @@ pub struct Settings {
     pub active_expire_effort: AtomicU32,
     /// `list-max-listpack-size`: elements of a node, or one of five sizes in bytes if negative.
     pub list_max_listpack_size: AtomicI64,
+    /// `DEBUG QUICKLIST-PACKED-THRESHOLD`: elements from this length on are nodes of their own; 0 leaves it to the size.
+    pub list_packed_threshold: AtomicU64,
     /// `list-compress-depth`.
     pub list_compress_depth: AtomicU64,
     /// `hash-max-listpack-entries`.
@@ -113,6 +115,7 @@ impl Default for Settings {
             active_expire: AtomicBool::new(true),
             active_expire_effort: AtomicU32::new(1),
             list_max_listpack_size: AtomicI64::new(-2),
+            list_packed_threshold: AtomicU64::new(0),
             list_compress_depth: AtomicU64::new(0),
             hash_max_listpack_entries: AtomicU64::new(512),
             hash_max_listpack_value: AtomicU64::new(64),

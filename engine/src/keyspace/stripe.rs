@@ -283,19 +283,24 @@ impl KeyTable {
         Some(result)
     }
 
-    /// Begins to change the collection of a key in place: the entry, with the bytes that it takes now. A snapshot that
-    /// has not written the entry yet will keep a copy here.
+    /// Begins to change the collection of a key in place: the entry, with the bytes that its value takes now. A snapshot
+    /// that has not written the entry yet will keep a copy here.
     pub(super) fn begin_edit(&mut self, key: &Key<'_>, epoch: bool) -> Option<(EntryMut<'_>, usize)> {
         let (_, p) = self.find_slot(key)?;
         let mut entry = self.entry_mut(p);
         entry.set_epoch(epoch);
-        let bytes = entry.read().bytes();
+        let bytes = entry.read().value().bytes();
         Some((entry, bytes))
     }
 
     /// Ends such a change: the value took `before` bytes and takes `after` now.
     pub(super) fn end_edit(&mut self, before: usize, after: usize) {
         self.bytes = self.bytes - before + after;
+    }
+
+    /// Notes that something of a key is due at a time.
+    pub(super) fn note_deadline(&mut self, key: &Key<'_>, deadline: Millis) {
+        self.table.note_deadline(key.hash, deadline);
     }
 
     /// Gives a key a deadline, or takes it away. False if the key is not there.

@@ -9,8 +9,10 @@ use std::ptr::NonNull;
 
 use super::stripe::{KeyTable, Making};
 use super::watch::Watchers;
-use super::{Key, Keyspace, NewValue, ValueMut, ValueRef, View};
+use super::{Effect, Event, EventClass, Key, Keyspace, NewValue, ValueMut, ValueRef, View};
+use crate::clock::Millis;
 use crate::error::{Error, Result};
+use crate::sync::atomic::Ordering::Relaxed;
 use crate::value::{Hash, List, Set, SortedSet, Stream, Value};
 
 /// A data type whose values are changed in place.
@@ -23,10 +25,12 @@ pub trait Collection: Default + Into<Value> {
     fn bytes(&self) -> usize;
     /// Whether its key does not stay: a collection without elements, except for streams.
     fn is_void(&self) -> bool;
+    /// A time before which nothing in it is due, `Millis::MAX` if nothing in it ever expires.
+    fn earliest(&self) -> Millis;
 }
 
 macro_rules! collections {
-    ($($type:ident: $is_void:expr;)*) => { $(
+    ($($type:ident: $is_void:expr, $earliest:expr;)*) => { $(
         impl From<$type> for Value {
             fn from(value: $type) -> Self {
                 Self::$type(value)
@@ -50,16 +54,22 @@ macro_rules! collections {
                 let is_void: fn(&Self) -> bool = $is_void;
                 is_void(self)
             }
+
+            #[inline]
+            fn earliest(&self) -> Millis {
+                let earliest: fn(&Self) -> Millis = $earliest;
+                earliest(self)
+            }
         }
     )* };
 }
 
 collections! {
-    List: Self::is_empty;
-    Set: Self::is_empty;
-    Hash: Self::is_empty;
-    SortedSet: Self::is_empty;
-    Stream: |_| false;
+    List: Self::is_empty, |_| Millis::MAX;
+    Set: Self::is_empty, |_| Millis::MAX;
+    Hash: Self::is_empty, Self::earliest;
+    SortedSet: Self::is_empty, |_| Millis::MAX;
+    Stream: |_| false, |_| Millis::MAX;
 }
 
 /// A collection that is open for changes. See [`View::edit`].
@@ -125,10 +135,13 @@ impl<T: Collection> Drop for Edit<'_, T> {
             *self.view_changed = true;
             self.watchers.changed(self.db, self.key.bytes);
         }
-        let (bytes, is_void) = (self.bytes(), self.is_void());
+        let (bytes, is_void, earliest) = (self.bytes(), self.is_void(), self.earliest());
         match &mut self.state {
             State::InPlace(_, before) => {
                 self.table.end_edit(*before, bytes);
+                if earliest != Millis::MAX {
+                    self.table.note_deadline(&self.key, earliest);
+                }
                 if is_void && let Some(Some(garbage)) = self.table.remove(&self.key, self.space.hasher()) {
                     self.space.reclaimer.value(garbage);
                 }
@@ -181,19 +194,59 @@ impl View<'_> {
 
     fn open<'v, T: Collection>(&'v mut self, key: &Key<'v>) -> Result<Edit<'v, T>> {
         self.drop_expired(key);
-        let (making, touches) = (self.making(key.hash), self.touches());
-        let (space, now, db) = (self.space(), self.now(), self.db());
+        let touches = self.touches();
+        let mut state = self.find_to_edit::<T>(key, touches)?;
+        if let State::InPlace(value, _) = &state
+            // SAFETY: it lies in an entry of a stripe that is held, which nobody has changed since.
+            && unsafe { value.as_ref() }.earliest() < self.now()
+            && !self.space().holds_expired()
+        {
+            self.expire_fields(key, usize::MAX);
+            state = self.find_to_edit(key, false)?;
+        }
+        Ok(self.edit_of(key, state, false))
+    }
+
+    fn edit_of<'v, T: Collection>(&'v mut self, key: &Key<'v>, state: State<T>, changed: bool) -> Edit<'v, T> {
+        let (making, space, db) = (self.making(key.hash), self.space(), self.db());
         let (table, watchers, view_changed) = self.open_table(key.hash);
-        let state = match table.begin_edit(key, making.epoch) {
-            None => State::New(T::default()),
-            Some((entry, before)) => {
-                if touches {
-                    entry.read().set_clock(space.access_clock(now, Some(entry.read().clock())));
-                }
-                let value = T::of_mut(entry.into_value()).ok_or(Error::WRONG_TYPE)?;
-                State::InPlace(NonNull::from(value), before)
-            }
-        };
-        Ok(Edit { table, space, watchers, db, view_changed, key: *key, making, state, changed: false })
+        Edit { table, space, watchers, db, view_changed, key: *key, making, state, changed }
+    }
+
+    fn find_to_edit<T: Collection>(&mut self, key: &Key<'_>, touches: bool) -> Result<State<T>> {
+        let making = self.making(key.hash);
+        let (space, now) = (self.space(), self.now());
+        let (table, ..) = self.open_table(key.hash);
+        let Some((entry, before)) = table.begin_edit(key, making.epoch) else { return Ok(State::New(T::default())) };
+        if touches {
+            entry.read().set_clock(space.access_clock(now, Some(entry.read().clock())));
+        }
+        let value = T::of_mut(entry.into_value()).ok_or(Error::WRONG_TYPE)?;
+        Ok(State::InPlace(NonNull::from(value), before))
+    }
+
+    /// Deletes fields that are due, `most` or a few more, and the key if that was all it had. It is a change of its
+    /// own and comes before the one that found them. False if there may be others.
+    pub(super) fn expire_fields(&mut self, key: &Key<'_>, most: usize) -> bool {
+        let now = self.now();
+        let Ok(State::InPlace(mut value, before)) = self.find_to_edit::<Hash>(key, false) else { return true };
+        // SAFETY: it lies in an entry of a stripe that is held for writing, and is used through the edit alone.
+        let hash = unsafe { value.as_mut() };
+        let mut names = Vec::new();
+        let complete = hash.remove_due(now, most, |name| names.push(name.to_vec()));
+        let is_gone = hash.is_empty();
+        let state = State::<Hash>::InPlace(value, before);
+        drop(self.edit_of(key, state, !names.is_empty()));
+        if names.is_empty() {
+            return complete;
+        }
+        self.space().counters().expired_fields.fetch_add(names.len() as u64, Relaxed);
+        self.record(key, Event::new(EventClass::Hash, "hexpired"), || {
+            names.iter().fold(Effect::new("HDEL").arg(key.bytes), Effect::arg)
+        });
+        if is_gone {
+            self.announce(key, Event::generic("del"));
+        }
+        complete
     }
 }

@@ -111,6 +111,15 @@ impl<S: Thin, L> Compact<S, L> {
         Self { word: Word::boxed(large), owns: PhantomData }
     }
 
+    /// The large form, which `convert` makes if the value is still small.
+    pub fn make_large(&mut self, convert: impl FnOnce(&S) -> L) -> &mut L {
+        if let Form::Small(small) = self.form() {
+            *self = Self::large(Box::new(convert(small)));
+        }
+        // SAFETY: it is large, at the latest now.
+        unsafe { &mut *self.word.large() }
+    }
+
     /// Its form.
     #[inline]
     pub fn form(&self) -> Form<'_, S, L> {

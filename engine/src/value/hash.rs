@@ -162,13 +162,7 @@ impl Hash {
     }
 
     fn make_large(&mut self) -> &mut Fields {
-        if let Form::Small(listpack) = self.0.form() {
-            self.0 = Compact::large(Box::new(large_from(listpack)));
-        }
-        match self.0.form_mut() {
-            FormMut::Large(fields) => fields,
-            FormMut::Small(_) => unreachable!("it has just been made large"),
-        }
+        self.0.make_large(large_from)
     }
 
     /// Makes it large if it has more than so many fields.
@@ -187,9 +181,8 @@ impl Hash {
                 && listpack.fits(Listpack::entry_size(name) + Listpack::entry_size(value));
             if is_small {
                 let is_new = set_small(listpack, name, value);
-                if is_new {
-                    self.keep_within(limits);
-                }
+                // Also where nothing was added: the limit may be a lower one than it was.
+                self.keep_within(limits);
                 return is_new;
             }
         }
@@ -260,7 +253,7 @@ impl Hash {
     /// One step of a walk: visits fields from `position` on, some at a time, and returns the position to go on from,
     /// `None` at the end. What is there from the first step to the last is visited exactly once. A small hash comes
     /// whole.
-    pub fn scan(&self, position: u64, now: Millis, mut visit: impl FnMut(Item<'_>, Item<'_>)) -> Option<u64> {
+    pub fn scan<'a>(&'a self, position: u64, now: Millis, mut visit: impl FnMut(Item<'a>, Item<'a>)) -> Option<u64> {
         match self.0.form() {
             Form::Small(listpack) => {
                 pairs(listpack).for_each(|(name, value)| visit(name, value));

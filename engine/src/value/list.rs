@@ -149,9 +149,16 @@ impl List {
 
     /// Gets ready for so many more elements of so many bytes together, as Redis does before it adds them.
     pub fn grow(&mut self, elements: usize, bytes: usize, limits: Limits) {
-        if let FormMut::Small(pack) = self.0.form_mut()
+        if let Form::Small(pack) = self.0.form()
             && limits.exceeded(pack.size().saturating_add(bytes), pack.len().saturating_add(elements))
         {
+            self.become_quicklist();
+        }
+    }
+
+    /// Becomes a quicklist, whatever its size: for many elements whose sizes are not known yet.
+    pub fn become_quicklist(&mut self) {
+        if let FormMut::Small(pack) = self.0.form_mut() {
             let pack = std::mem::take(pack);
             self.0 = Compact::large(Box::new(Quicklist::from_listpack(pack)));
         }

@@ -16,6 +16,8 @@ mod tests;
 
 use std::fmt;
 
+use smallvec::SmallVec;
+
 use self::entry::{END, Encoded};
 use super::block::{Block, Empty, Header};
 use crate::codec::num::parse_i64;
@@ -426,6 +428,20 @@ impl Listpack {
             self.0.splice(self.end(), 0, [entries, &[], &[]]);
             self.add_to_count(usize::from(count_of(other.as_bytes())));
         }
+    }
+
+    /// Adds items at the end, which is resized once for all of them. O(length of the items).
+    pub fn extend<'i>(&mut self, items: impl IntoIterator<Item = Item<'i>>) {
+        let mut encoded = SmallVec::<[u8; 512]>::new();
+        let mut count = 0;
+        for item in items {
+            for part in Encoded::new(item).parts() {
+                encoded.extend_from_slice(part);
+            }
+            count += 1;
+        }
+        self.0.splice(self.end(), 0, [&encoded, &[], &[]]);
+        self.add_to_count(count);
     }
 
     /// Where the last byte stands, which ends the listpack.

@@ -9,6 +9,7 @@ pub mod intset;
 pub mod lcs;
 pub mod list;
 pub mod listpack;
+mod member;
 mod member_hash;
 pub mod set;
 mod size_class;
@@ -17,7 +18,7 @@ pub mod stream;
 
 use std::sync::Arc;
 
-pub use hash::Hash;
+pub use hash::{FieldDeadline, Hash, HashLimits};
 pub use intset::Intset;
 pub use list::List;
 pub use listpack::Listpack;

@@ -86,7 +86,8 @@ pub(super) fn is_c_space(b: u8) -> bool {
     matches!(b, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
 }
 
-fn skip_blanks(text: &[u8]) -> &[u8] {
+/// The text without the blanks in front, as C's `isspace` knows them.
+pub fn skip_blanks(text: &[u8]) -> &[u8] {
     let blanks = text.iter().take_while(|&&b| is_c_space(b)).count();
     text.get(blanks..).unwrap_or_default()
 }

@@ -65,9 +65,9 @@ pub(super) const PERSIST: Spec = command("persist", 2, Run::Keys(&persist))
     .docs("2.2.0", "Takes away a key's deadline.", "O(1)", "key");
 
 /// The words after the time: each may come again, some not together.
-fn condition(args: &Args<'_>) -> Result<ExpireCondition> {
+pub(in crate::command) fn condition(words: &[&[u8]]) -> Result<ExpireCondition> {
     let (mut none, mut some, mut later, mut earlier) = (false, false, false, false);
-    for arg in args.from(3) {
+    for arg in words {
         let flag = match arg.to_ascii_lowercase().as_slice() {
             b"nx" => &mut none,
             b"xx" => &mut some,
@@ -101,7 +101,7 @@ fn unsupported(word: &[u8]) -> Error {
 
 /// Parses a time of `unit` milliseconds, counted from `base`, and sets it.
 fn set(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>, name: &str, unit: i64, base: u64) -> Result<()> {
-    let condition = condition(args)?;
+    let condition = condition(args.from(3))?;
     let at = args.int(2)?;
     let base = i64::try_from(base).unwrap_or(i64::MAX);
     let at = at.checked_mul(unit).and_then(|at| at.checked_add(base)).ok_or_else(|| Error::invalid_expire(name))?;

@@ -1,6 +1,6 @@
 //! Keys whatever they hold.
 
-mod expire;
+pub(super) mod expire;
 mod object;
 mod scan;
 

@@ -162,6 +162,7 @@ pub(super) fn stats(core: &Core, lines: &mut Lines) {
 fn keyspace_stats(core: &Core, lines: &mut Lines) {
     let counters = core.keyspace.counters();
     lines.add("expired_keys", counters.expired.load(Relaxed));
+    lines.add("expired_fields", counters.expired_fields.load(Relaxed));
     lines.add("expired_stale_perc", "0.00");
     lines.add("expired_time_cap_reached_count", counters.expire_cut_short.load(Relaxed));
     lines.add("expire_cycle_cpu_milliseconds", counters.expire_micros.load(Relaxed) / 1000);

@@ -24,7 +24,7 @@ pub enum ExpireCondition {
 }
 
 impl ExpireCondition {
-    fn holds(self, present: Option<i64>, new: i64) -> bool {
+    pub(in crate::operation) fn holds(self, present: Option<i64>, new: i64) -> bool {
         match self {
             Self::Always => true,
             Self::IfNone => present.is_none(),

@@ -9,7 +9,7 @@ use crate::table::{Slot, Table};
 use crate::value::{hasher, size_class};
 
 /// Fields found by their hash.
-pub struct Fields {
+pub(super) struct Fields {
     table: Table<FieldPtr>,
     bytes: usize,
     deadlines: usize,

@@ -11,7 +11,7 @@ const WINDOW_MAX: usize = 32;
 const PATIENCE: usize = 10_000;
 
 /// Gives a number below its argument, which is not zero.
-pub type Below<'r> = &'r mut dyn FnMut(usize) -> usize;
+type Below<'r> = &'r mut dyn FnMut(usize) -> usize;
 
 type Pair<'a> = (Item<'a>, Item<'a>);
 
@@ -62,10 +62,12 @@ impl Hash {
         let len = self.len_at(now);
         if let Form::Large(fields) = self.0.form()
             && count.saturating_mul(3) < len
+            && !self.is_due(now)
         {
             let mut drawn = HashSet::with_capacity(count);
             while drawn.len() < count {
-                let Some((name, value)) = draw(fields, now, below) else { return };
+                let pair = draw(fields, now, below).or_else(|| self.random(now, below));
+                let Some((name, value)) = pair else { return };
                 if let Item::Bytes(bytes) = name
                     && drawn.insert(bytes)
                 {

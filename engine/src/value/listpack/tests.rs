@@ -207,6 +207,7 @@ enum Op {
     RemoveAt(usize, usize),
     SplitAndDrop(usize),
     SplitAndAppend(usize),
+    Extend(Vec<Vec<u8>>),
 }
 
 fn text() -> impl Strategy<Value = Vec<u8>> {
@@ -224,6 +225,7 @@ fn op() -> impl Strategy<Value = Op> {
     let at = 0..30usize;
     prop_oneof![
         3 => text().prop_map(Op::PushBack),
+        1 => prop::collection::vec(text(), 0..4).prop_map(Op::Extend),
         3 => text().prop_map(Op::PushFront),
         1 => any::<i64>().prop_map(Op::PushInt),
         3 => (at.clone(), text()).prop_map(|(at, text)| Op::Insert(at, text)),
@@ -242,6 +244,10 @@ fn apply(pack: &mut Listpack, model: &mut Vec<Vec<u8>>, op: Op) {
         Op::PushBack(text) => {
             pack.push_back(&text);
             model.push(text);
+        }
+        Op::Extend(texts) => {
+            pack.extend(texts.iter().map(|text| Item::of(text)));
+            model.extend(texts);
         }
         Op::PushFront(text) => {
             pack.push_front(&text);

@@ -1,0 +1,247 @@
+//! XRANGE, XREVRANGE, XREAD and XREADGROUP.
+
+use smallvec::SmallVec;
+
+use super::{parse, reply_entry, reply_id};
+use crate::codec::num;
+use crate::command::{Args, Begun, Reply};
+use crate::error::{Error, Result};
+use crate::keyspace::View;
+use crate::operation::stream::{self, ReadFrom, Reader};
+use crate::value::stream::StreamId;
+
+pub(super) fn xrange(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    range(view, args, reply, false)
+}
+
+pub(super) fn xrevrange(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    range(view, args, reply, true)
+}
+
+fn range(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>, backwards: bool) -> Result<()> {
+    let (first, last) = if backwards { (3, 2) } else { (2, 3) };
+    let (start, end) = (parse::start(args.get(first))?, parse::end(args.get(last))?);
+    let mut count = None;
+    let mut i = 4;
+    while i < args.len() {
+        if !args.is(i, "COUNT") || i + 1 == args.len() {
+            return Err(Error::SYNTAX);
+        }
+        count = Some(args.int(i + 1)?.max(0));
+        i += 2;
+    }
+    let Some(entries) = stream::range(view, &args.key(1), start, end, backwards)? else {
+        reply.array(0);
+        return Ok(());
+    };
+    // Asking for none is answered with no list at all.
+    if count == Some(0) {
+        reply.null_array();
+        return Ok(());
+    }
+    let most = count.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
+    let begun = reply.begin_array();
+    let mut given = 0;
+    for entry in entries.take(most) {
+        reply_entry(reply, &entry);
+        given += 1;
+    }
+    reply.end(&begun, given);
+    Ok(())
+}
+
+/// The options of XREAD and XREADGROUP, and where the keys are.
+struct Options<'a> {
+    count: u64,
+    #[allow(dead_code, reason = "for whoever waits: nothing is waited for here")]
+    block: Option<u64>,
+    reader: Option<(&'a [u8], &'a [u8])>,
+    no_ack: bool,
+    /// The first key.
+    first: usize,
+    /// How many there are, and as many ids behind them.
+    streams: usize,
+}
+
+fn options<'a>(args: &Args<'a>, for_group: bool) -> Result<Options<'a>> {
+    let only_group = |option: &str| {
+        let text = format!("ERR The {option} option is only supported by XREADGROUP. You called XREAD instead.");
+        if for_group { Ok(()) } else { Err(Error::new(text)) }
+    };
+    let mut options = Options { count: u64::MAX, block: None, reader: None, no_ack: false, first: 0, streams: 0 };
+    let mut i = 1;
+    while i < args.len() {
+        let more = args.len() - i - 1;
+        if args.is(i, "BLOCK") && more > 0 {
+            options.block = Some(timeout(args.get(i + 1))?);
+            i += 2;
+        } else if args.is(i, "COUNT") && more > 0 {
+            let count = u64::try_from(args.int(i + 1)?).unwrap_or(0);
+            options.count = if count == 0 { u64::MAX } else { count };
+            i += 2;
+        } else if args.is(i, "STREAMS") && more > 0 {
+            if more % 2 == 1 {
+                // Redis says this of both commands.
+                let what = "for each stream key an ID or '$' must be specified.";
+                return Err(Error::new(format!("ERR Unbalanced XREAD list of streams: {what}")));
+            }
+            (options.first, options.streams) = (i + 1, more / 2);
+            break;
+        } else if args.is(i, "GROUP") && more >= 2 {
+            only_group("GROUP")?;
+            options.reader = Some((args.get(i + 1), args.get(i + 2)));
+            i += 3;
+        } else if args.is(i, "NOACK") {
+            only_group("NOACK")?;
+            options.no_ack = true;
+            i += 1;
+        } else {
+            return Err(Error::SYNTAX);
+        }
+    }
+    if options.streams == 0 {
+        return Err(Error::SYNTAX);
+    }
+    // A group or a consumer named "streams" hides the keys from those who look for that word.
+    let keys = args.from(options.first).iter().take(options.streams).copied();
+    if !args.keys().map(|key| key.bytes).eq(keys) {
+        return Err(Error::SYNTAX);
+    }
+    Ok(options)
+}
+
+fn timeout(text: &[u8]) -> Result<u64> {
+    let timeout = num::parse_i64(text).ok_or_else(|| Error::new("ERR timeout is not an integer or out of range"))?;
+    u64::try_from(timeout).map_err(|_| Error::new("ERR timeout is negative"))
+}
+
+/// The reply of XREAD and XREADGROUP: a map of keys to lists of entries, pairs in RESP2; nothing if there are none.
+struct Served {
+    all: Option<Begun>,
+    streams: usize,
+    one: Option<Begun>,
+    entries: usize,
+}
+
+impl Served {
+    const fn new() -> Self {
+        Self { all: None, streams: 0, one: None, entries: 0 }
+    }
+
+    /// Begins the list of a key, if it has not begun.
+    fn begin(&mut self, reply: &mut Reply<'_>, key: &[u8]) {
+        if self.one.is_some() {
+            return;
+        }
+        let is_resp3 = reply.is_resp3();
+        self.all.get_or_insert_with(|| if is_resp3 { reply.begin_map() } else { reply.begin_array() });
+        if !is_resp3 {
+            reply.array(2);
+        }
+        reply.bulk(key);
+        self.one = Some(reply.begin_array());
+        (self.entries, self.streams) = (0, self.streams + 1);
+    }
+
+    /// Ends the list of a key, if it has begun.
+    fn end(&mut self, reply: &mut Reply<'_>) {
+        if let Some(begun) = self.one.take() {
+            reply.end(&begun, self.entries);
+        }
+    }
+
+    fn finish(self, reply: &mut Reply<'_>) {
+        match self.all {
+            Some(begun) => reply.end(&begun, self.streams),
+            // Here a caller who said BLOCK would begin to wait.
+            None => reply.null_array(),
+        }
+    }
+}
+
+pub(super) fn xread(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    let options = options(args, false)?;
+    let (first, streams) = (options.first, options.streams);
+    let mut starts = SmallVec::<[StreamId; 8]>::new();
+    for i in first..first + streams {
+        let key = args.key(i);
+        // The type is judged before the id.
+        stream::find_start(view, &key, ReadFrom::End)?;
+        let from = match args.get(i + streams) {
+            b"$" => ReadFrom::End,
+            b"+" => ReadFrom::LastEntry,
+            b">" => {
+                return Err(Error::new(
+                    "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> \
+                     option.",
+                ));
+            }
+            text => ReadFrom::After(parse::id(text)?),
+        };
+        starts.push(stream::find_start(view, &key, from)?);
+    }
+    let most = usize::try_from(options.count).unwrap_or(usize::MAX);
+    let mut served = Served::new();
+    for (i, start) in (first..).zip(starts) {
+        for entry in stream::read_after(view, &args.key(i), start)?.into_iter().flatten().take(most) {
+            served.begin(reply, args.get(i));
+            reply_entry(reply, &entry);
+            served.entries += 1;
+        }
+        served.end(reply);
+    }
+    served.finish(reply);
+    Ok(())
+}
+
+pub(super) fn xreadgroup(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    let options = options(args, true)?;
+    let (group, consumer) = options.reader.ok_or_else(|| Error::new("ERR Missing GROUP option for XREADGROUP"))?;
+    let (first, streams) = (options.first, options.streams);
+    let mut starts = SmallVec::<[StreamId; 8]>::new();
+    for i in first..first + streams {
+        stream::check_reader(view, &args.key(i), group)?;
+        starts.push(match args.get(i + streams) {
+            b">" => StreamId::MAX,
+            mark @ (b"$" | b"+") => return Err(meaningless(mark)),
+            text => parse::id(text)?,
+        });
+    }
+    let reader = Reader { group, consumer, count: options.count, no_ack: options.no_ack };
+    let mut served = Served::new();
+    for (i, start) in (first..).zip(starts) {
+        let key = args.key(i);
+        // The last id that there can be stands for new entries too, as in Redis.
+        if start == StreamId::MAX {
+            stream::read_new(view, &key, &reader, |entry| {
+                served.begin(reply, key.bytes);
+                reply_entry(reply, entry);
+                served.entries += 1;
+            })?;
+        } else {
+            served.begin(reply, key.bytes);
+            stream::read_history(view, &key, &reader, start, |id, entry| {
+                match entry {
+                    Some(entry) => reply_entry(reply, entry),
+                    None => {
+                        reply.array(2);
+                        reply_id(reply, id);
+                        reply.null_array();
+                    }
+                }
+                served.entries += 1;
+            })?;
+        }
+        served.end(reply);
+    }
+    served.finish(reply);
+    Ok(())
+}
+
+fn meaningless(mark: &[u8]) -> Error {
+    let mark = String::from_utf8_lossy(mark);
+    Error::new(format!(
+        "ERR The {mark} ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by \
+         specifying a proper ID, or use the > ID to get new messages. The {mark} ID would just return an empty result set."
+    ))
+}

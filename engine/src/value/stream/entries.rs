@@ -1,0 +1,324 @@
+//! The entries of a stream: blocks in the order of their ids, and what is known of all of them.
+//!
+//! Nearly every change is at one of the two ends, so blocks stand in a queue with room at both: an entry is added in
+//! constant time, and found by halving.
+//!
+//! Invariants: ids ascend from block to block; `len` is the sum of the blocks' entries; `first` is the id of the first
+//! entry, or zero; no entry is greater than `last`.
+
+use std::collections::VecDeque;
+
+use super::StreamId;
+use super::block::{Block, Entry};
+use crate::value::size_class;
+
+/// The most bytes of a block, whatever the setting, and of an entry's fields and values.
+const MAX_BLOCK: usize = 1 << 30;
+
+/// When a block is full.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockLimits {
+    /// `stream-node-max-bytes`; 0 for no limit.
+    pub bytes: u64,
+    /// `stream-node-max-entries`; 0 for no limit.
+    pub entries: u64,
+}
+
+/// What to cut off at the beginning of a stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TrimTo {
+    /// All but the last so many entries.
+    MaxLen(u64),
+    /// All entries before this id.
+    MinId(StreamId),
+}
+
+/// The fields and values are too long for an entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TooLarge;
+
+/// The entries of a stream.
+#[derive(Clone, Debug, Default)]
+pub struct Entries {
+    blocks: VecDeque<Block>,
+    /// Bytes of all blocks' listpacks.
+    pack_bytes: usize,
+    len: u64,
+    added: u64,
+    first: StreamId,
+    last: StreamId,
+    max_deleted: StreamId,
+}
+
+impl Entries {
+    /// How many there are.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How many have ever been added.
+    pub fn added(&self) -> u64 {
+        self.added
+    }
+
+    /// The id of the first entry; zero if there is none.
+    pub fn first_id(&self) -> StreamId {
+        self.first
+    }
+
+    /// The last id that was given out, whether or not its entry is still there.
+    pub fn last_id(&self) -> StreamId {
+        self.last
+    }
+
+    /// The greatest id of a deleted entry.
+    pub fn max_deleted_id(&self) -> StreamId {
+        self.max_deleted
+    }
+
+    /// The id of the last entry that is there. O(1), unless the last entries have been deleted.
+    pub fn top_id(&self) -> Option<StreamId> {
+        self.walk(StreamId::MIN, StreamId::MAX, true).next().map(|entry| entry.id)
+    }
+
+    /// How many blocks they are kept in.
+    pub fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// The blocks' listpacks.
+    #[cfg(test)]
+    pub(super) fn packs(&self) -> impl Iterator<Item = &crate::value::Listpack> {
+        self.blocks.iter().map(Block::pack)
+    }
+
+    /// The bytes of the blocks as they are kept account of, and counted.
+    #[cfg(test)]
+    pub(super) fn pack_bytes(&self) -> (usize, usize) {
+        (self.pack_bytes, self.packs().map(crate::value::Listpack::bytes).sum())
+    }
+
+    /// Bytes of all allocations. O(1).
+    pub fn bytes(&self) -> usize {
+        self.pack_bytes + size_class(self.blocks.capacity() * size_of::<Block>())
+    }
+
+    /// Sets the last id and, where they are given, the two figures that go with it.
+    pub fn set_last_id(&mut self, last: StreamId, added: Option<u64>, max_deleted: Option<StreamId>) {
+        self.last = last;
+        self.added = added.unwrap_or(self.added);
+        self.max_deleted = max_deleted.unwrap_or(self.max_deleted);
+    }
+
+    /// Adds an entry, whose id is greater than all before. `words` are fields and values in turn. O(fields).
+    ///
+    /// # Errors
+    /// [`TooLarge`]; nothing is changed.
+    pub fn push(&mut self, id: StreamId, words: &[&[u8]], limits: BlockLimits) -> Result<(), TooLarge> {
+        debug_assert!(id > self.last);
+        let more = words.iter().fold(0_usize, |sum, word| sum.saturating_add(word.len()));
+        if more > MAX_BLOCK {
+            return Err(TooLarge);
+        }
+        match self.blocks.back_mut().filter(|block| has_room(block, more, limits)) {
+            Some(block) => {
+                let before = block.pack().bytes();
+                block.push(id, words);
+                self.pack_bytes = self.pack_bytes - before + block.pack().bytes();
+            }
+            None => {
+                let block = Block::new(id, words);
+                self.pack_bytes += block.pack().bytes();
+                self.blocks.push_back(block);
+            }
+        }
+        self.added = self.added.wrapping_add(1);
+        self.last = id;
+        self.len += 1;
+        if self.len == 1 {
+            self.first = id;
+        }
+        Ok(())
+    }
+
+    /// The entry with an id. O(log blocks + entries of a block).
+    pub fn get(&self, id: StreamId) -> Option<Entry<'_>> {
+        self.walk(id, id, false).next()
+    }
+
+    /// The entries from one id to another, both included, or back. O(log blocks + entries of a block) to begin.
+    pub fn walk(&self, start: StreamId, end: StreamId, backwards: bool) -> Walk<'_> {
+        let mut walk = Walk { entries: self, block: 0, at: None, start, end, backwards };
+        if start > end || start > self.last || end < self.first || self.len == 0 {
+            return walk;
+        }
+        walk.block = self.block_of(if backwards { end } else { start.max(self.first) });
+        walk.at = self.blocks.get(walk.block).and_then(|block| walk.edge(block));
+        walk
+    }
+
+    /// The block that holds an id, if any does: the last one that begins at it or before it, or the first.
+    fn block_of(&self, id: StreamId) -> usize {
+        // Readers are mostly at the end.
+        match self.blocks.back() {
+            Some(last) if last.master <= id => self.blocks.len() - 1,
+            _ => self.blocks.partition_point(|block| block.master <= id).saturating_sub(1),
+        }
+    }
+
+    /// Deletes an entry; false if it is not there. O(log blocks + entries of a block).
+    pub fn delete(&mut self, id: StreamId) -> bool {
+        if self.get(id).is_none() {
+            return false;
+        }
+        let at = self.block_of(id);
+        let Some(block) = self.blocks.get_mut(at) else { return false };
+        let before = block.pack().bytes();
+        if block.len() <= 1 {
+            self.blocks.remove(at);
+            self.pack_bytes -= before;
+        } else {
+            block.delete(id, id, 1);
+            self.pack_bytes = self.pack_bytes - before + block.pack().bytes();
+        }
+        self.len -= 1;
+        self.max_deleted = self.max_deleted.max(id);
+        if id == self.first {
+            self.find_first();
+        }
+        true
+    }
+
+    /// Removes entries from the beginning and says how many. If `roughly`, only whole blocks go. Blocks that would
+    /// bring the number above `limit` stay; 0 for no limit. O(blocks removed + entries of a block).
+    pub fn trim(&mut self, to: TrimTo, roughly: bool, limit: u64) -> u64 {
+        let mut removed = 0;
+        while let Some(block) = self.blocks.front_mut() {
+            let live = block.len();
+            let is_done = matches!(to, TrimTo::MaxLen(max) if self.len <= max);
+            if is_done || limit > 0 && removed + live > limit {
+                break;
+            }
+            let before = block.pack().bytes();
+            let goes_whole = match to {
+                TrimTo::MaxLen(max) => self.len - live >= max,
+                TrimTo::MinId(min) => block.last().is_none_or(|entry| entry.id < min),
+            };
+            if goes_whole {
+                self.pack_bytes -= before;
+                self.blocks.pop_front();
+                self.len -= live;
+                removed += live;
+                continue;
+            }
+            if roughly {
+                break;
+            }
+            let done = match to {
+                TrimTo::MaxLen(max) => block.delete(StreamId::MIN, StreamId::MAX, self.len - max),
+                TrimTo::MinId(min) => min.prev().map_or(0, |last| block.delete(StreamId::MIN, last, u64::MAX)),
+            };
+            let (is_empty, after) = (block.len() == 0, block.pack().bytes());
+            self.pack_bytes = self.pack_bytes - before + after;
+            if is_empty {
+                self.pack_bytes -= after;
+                self.blocks.pop_front();
+            }
+            self.len -= done;
+            removed += done;
+            break;
+        }
+        if removed > 0 {
+            self.find_first();
+        }
+        removed
+    }
+
+    fn find_first(&mut self) {
+        self.first = StreamId::MIN;
+        self.first = self.walk(StreamId::MIN, StreamId::MAX, false).next().map_or(StreamId::MIN, |entry| entry.id);
+    }
+
+    /// Whether an entry behind `after` is known to have been deleted.
+    pub fn has_gaps_after(&self, after: StreamId) -> bool {
+        !self.is_empty() && !self.max_deleted.is_zero() && after <= self.max_deleted
+    }
+
+    /// How many entries had been added when the one with this id was, if that can be told.
+    pub fn added_up_to(&self, id: StreamId) -> Option<u64> {
+        if self.added == 0 {
+            return Some(0);
+        }
+        if self.is_empty() && id <= self.last || id == self.last {
+            return Some(self.added);
+        }
+        if id > self.last || !id.is_zero() && id < self.max_deleted {
+            return None;
+        }
+        let is_whole = self.max_deleted.is_zero() || self.max_deleted < self.first;
+        match id.cmp(&self.first) {
+            _ if !is_whole => None,
+            std::cmp::Ordering::Less => Some(self.added.wrapping_sub(self.len)),
+            std::cmp::Ordering::Equal => Some(self.added.wrapping_sub(self.len).wrapping_add(1)),
+            std::cmp::Ordering::Greater => None,
+        }
+    }
+}
+
+/// Whether an entry of so many bytes still goes into a block. As Redis judges it, so that blocks end at the same entries.
+fn has_room(block: &Block, more: usize, limits: BlockLimits) -> bool {
+    let max = usize::try_from(limits.bytes).unwrap_or(MAX_BLOCK);
+    let max = if max == 0 || max > MAX_BLOCK { MAX_BLOCK } else { max };
+    block.pack().size() + more < max && (limits.entries == 0 || block.len_with_deleted() < limits.entries)
+}
+
+/// Entries one after the other.
+#[derive(Clone, Debug)]
+pub struct Walk<'a> {
+    entries: &'a Entries,
+    block: usize,
+    at: Option<Entry<'a>>,
+    start: StreamId,
+    end: StreamId,
+    backwards: bool,
+}
+
+impl<'a> Walk<'a> {
+    fn edge(&self, block: &'a Block) -> Option<Entry<'a>> {
+        if self.backwards { block.last() } else { block.first() }
+    }
+
+    fn step(&mut self, entry: &Entry<'a>) {
+        let Some(block) = self.entries.blocks.get(self.block) else { return };
+        self.at = if self.backwards { block.before(entry) } else { block.after(entry) };
+        if self.at.is_none() {
+            let next = if self.backwards { self.block.checked_sub(1) } else { self.block.checked_add(1) };
+            let Some(next) = next else { return };
+            self.block = next;
+            self.at = self.entries.blocks.get(next).and_then(|block| self.edge(block));
+        }
+    }
+}
+
+impl<'a> Iterator for Walk<'a> {
+    type Item = Entry<'a>;
+
+    fn next(&mut self) -> Option<Entry<'a>> {
+        loop {
+            let entry = self.at.take()?;
+            let is_past = if self.backwards { entry.id < self.start } else { entry.id > self.end };
+            if is_past {
+                return None;
+            }
+            self.step(&entry);
+            if !entry.is_deleted() && entry.id >= self.start && entry.id <= self.end {
+                return Some(entry);
+            }
+        }
+    }
+}
