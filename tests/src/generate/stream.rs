@@ -26,7 +26,15 @@ pub(super) fn step(g: &mut Generator) -> Step {
         36 => set_id(g, key),
         _ => info(g, key),
     };
-    Step::one(g.spoil(command))
+    let command = g.spoil(command);
+    // An id of the clock is each server's own, and so is all that comes of it: such a stream goes at once.
+    match &command[..] {
+        [name, key, words @ ..] if name.eq_ignore_ascii_case(b"xadd") && words.iter().any(|word| word == b"*") => {
+            let delete = argv!["DEL", key.clone()];
+            Step::each(vec![command, delete])
+        }
+        _ => Step::one(command),
+    }
 }
 
 fn stream(g: &mut Generator) -> Vec<u8> {
@@ -191,7 +199,7 @@ fn read_group(g: &mut Generator) -> Step {
     let command = streams(g, command, ">");
     let consumer = |key: &&str| [argv!["XGROUP", "CREATECONSUMER", *key], command[2..4].to_vec()].concat();
     let mut commands: Vec<Command> =
-        STREAMS.iter().filter(|key| command.contains(&key.as_bytes().to_vec())).map(|key| consumer(&key)).collect();
+        STREAMS.iter().filter(|key| command.contains(&key.as_bytes().to_vec())).map(consumer).collect();
     commands.push(command);
     Step::each(commands)
 }
