@@ -51,7 +51,7 @@ impl Stopwatch {
     fn nanos_at(&self, now: u64) -> u64 {
         // Should the thread be on another core by now, the counter may stand a few ticks lower.
         let ticks = now.saturating_sub(self.ticks);
-        if self.scale == 0 { ticks } else { (u128::from(ticks) * u128::from(self.scale) >> 32) as u64 }
+        if self.scale == 0 { ticks } else { ((u128::from(ticks) * u128::from(self.scale)) >> 32) as u64 }
     }
 }
 

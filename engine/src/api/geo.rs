@@ -106,7 +106,21 @@ impl Db {
         Ok(metres.map(|metres| metres / unit.metres()))
     }
 
-    /// What a search finds. O(n + log m) for n members in the part of the map around what is searched and m in all.
+    /// What a search finds. O(n + log m) for n members in the part of the map around what is searched and m in all; times
+    /// the vertices of a polygon.
+    ///
+    /// ```
+    /// # use carnelian::{Engine, Options, Point, Search, Unit};
+    /// # let db = Engine::open(Options::new())?.db(0)?;
+    /// let place = |longitude, latitude| Point::new(longitude, latitude).expect("on the map");
+    /// let (palermo, rome) = (place(13.361389, 38.115556), place(12.4963, 41.9027));
+    /// db.geo_add("italy", &[(palermo, "Palermo"), (rome, "Rome")])?;
+    /// let sicily = [place(12.4, 37.8), place(15.2, 36.6), place(15.7, 38.4)];
+    /// let found = db.geo_search("italy", &Search::in_polygon(&sicily, Unit::Kilometres))?;
+    /// assert_eq!(found.len(), 1);
+    /// assert_eq!(found[0].member, b"Palermo");
+    /// # Ok::<(), carnelian::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`WRONG_TYPE`](crate::Error::WRONG_TYPE); an error if the member to begin from is not there.

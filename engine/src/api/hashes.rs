@@ -242,12 +242,12 @@ impl Db {
     /// (`HRANDFIELD` with a count). O(count), or O(n) where that is a large part.
     ///
     /// # Errors
-    /// As for [`hget`](Self::hget).
+    /// As for [`hget`](Self::hget); an error if a negative count is less than -2^24.
     pub fn hrandfields(&self, key: impl AsRef<[u8]>, count: i64) -> Result<Vec<FieldValue>> {
         let mut drawn = Vec::new();
-        self.read_hash(key.as_ref(), (), |hash, now| {
-            hash::random_fields(hash, now, count, |_| (), |pair| drawn.push(owned(pair)));
-        })?;
+        self.read_hash(key.as_ref(), Ok(()), |hash, now| {
+            hash::random_fields(hash, now, count, |_| (), |pair| drawn.push(owned(pair)))
+        })??;
         Ok(drawn)
     }
 

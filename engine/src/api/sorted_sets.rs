@@ -350,7 +350,7 @@ impl Db {
     /// perhaps several times. O(log n) for each.
     ///
     /// # Errors
-    /// As for [`zcard`](Self::zcard).
+    /// As for [`zcard`](Self::zcard); an error if a negative count is less than -2^24.
     pub fn zrand_members(&self, key: impl AsRef<[u8]>, count: i64) -> Result<Vec<Scored>> {
         self.read(key.as_ref(), |view, key| {
             let begin = |_| Vec::new();

@@ -49,6 +49,11 @@ impl Point {
         there.then_some(Self { longitude, latitude })
     }
 
+    /// Whether the place can be stored.
+    pub fn is_on_map(self) -> bool {
+        Self::new(self.longitude, self.latitude).is_some()
+    }
+
     /// The score of the place.
     pub fn score(self) -> u64 {
         Cell::of(self, STEP_MAX).bits
@@ -204,11 +209,9 @@ fn step_for(radius: f64, latitude: f64) -> u32 {
     step.clamp(1, STEP_MAX as i32) as u32
 }
 
-/// The cells in which everything within `half_width` and `half_height` metres of a place lies, and within `radius` of it
-/// at most, without those that the box around it does not touch; in the order in which Redis looks at them. Some may come
-/// twice in a row.
-pub fn cells_around(center: Point, half_width: f64, half_height: f64, radius: f64) -> Vec<Cell> {
-    let bounds = box_around(center, half_width, half_height);
+/// The cells in which everything within `bounds` lies, and within `radius` metres of a place at most, without those that
+/// the bounds do not touch; in the order in which Redis looks at them. Some may come twice in a row.
+pub fn cells_around(center: Point, bounds: &Area, radius: f64) -> Vec<Cell> {
     let mut step = step_for(radius, center.latitude);
     let mut cell = Cell::of(center, step);
     let north = cell.beside(0, 1).area().latitude.end < bounds.latitude.end;
@@ -231,8 +234,8 @@ pub fn cells_around(center: Point, half_width: f64, half_height: f64, radius: f6
     order.into_iter().filter(|&at| is_needed(at)).map(|(east, north)| cell.beside(east, north)).collect()
 }
 
-/// The box around a place, in degrees.
-fn box_around(center: Point, half_width: f64, half_height: f64) -> Area {
+/// The box that reaches `half_width` and `half_height` metres to each side of a place.
+pub fn box_around(center: Point, half_width: f64, half_height: f64) -> Area {
     let Point { longitude, latitude } = center;
     let high = degrees(half_height / EARTH_RADIUS);
     // Of the two edges the one nearer to the pole spans more degrees.
@@ -285,7 +288,7 @@ mod tests {
             if center.distance(near) > radius {
                 return Ok(());
             }
-            let cells = cells_around(center, radius, radius, radius);
+            let cells = cells_around(center, &box_around(center, radius, radius), radius);
             let score = near.score();
             prop_assert!(cells.iter().any(|cell| cell.scores().contains(&score)));
         }

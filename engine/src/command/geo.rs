@@ -90,10 +90,11 @@ pub(super) const COMMANDS: &[Spec] = &[
     ),
     spec("geosearch", -7, Run::Keys(&geosearch)).flags(Flags::READONLY).keys(READS_ONE).docs(
         "6.2.0",
-        "Finds members in a circle or a box.",
+        "Finds members in a circle, a box or a polygon.",
         COST,
-        "key <FROMMEMBER member | FROMLONLAT longitude latitude> \
-         <BYRADIUS radius <M | KM | FT | MI> | BYBOX width height <M | KM | FT | MI>> \
+        "key [FROMMEMBER member | FROMLONLAT longitude latitude] \
+         <BYRADIUS radius <M | KM | FT | MI> | BYBOX width height <M | KM | FT | MI> | \
+         BYPOLYGON num-vertices longitude latitude [longitude latitude ...]> \
          [ASC | DESC] [COUNT count [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]",
     ),
     spec("geosearchstore", -8, Run::Keys(&geosearchstore))
@@ -101,10 +102,11 @@ pub(super) const COMMANDS: &[Spec] = &[
         .keys(&[KeySpec::at(1, REPLACES), KeySpec::at(2, READS)])
         .docs(
             "6.2.0",
-            "Stores the members in a circle or a box.",
+            "Stores the members in a circle, a box or a polygon.",
             COST,
-            "destination source <FROMMEMBER member | FROMLONLAT longitude latitude> \
-             <BYRADIUS radius <M | KM | FT | MI> | BYBOX width height <M | KM | FT | MI>> \
+            "destination source [FROMMEMBER member | FROMLONLAT longitude latitude] \
+             <BYRADIUS radius <M | KM | FT | MI> | BYBOX width height <M | KM | FT | MI> | \
+             BYPOLYGON num-vertices longitude latitude [longitude latitude ...]> \
              [ASC | DESC] [COUNT count [ANY]] [STOREDIST]",
         ),
 ];
@@ -198,7 +200,8 @@ fn geopos(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result
 /// Runs any form of search.
 fn run(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>, form: Form) -> Result<()> {
     let source = args.key(form.source());
-    let request = Request::parse(form, args, geo::peek(view, &source)?)?;
+    let mut polygon = Vec::new();
+    let request = Request::parse(form, args, geo::peek(view, &source)?, &mut polygon)?;
     let Some(search) = request.search else {
         // There is nothing to search.
         match request.store {

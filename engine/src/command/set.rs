@@ -4,6 +4,7 @@ use super::{Args, Categories, Flags, Group, KeyFlags, KeySpec, Reply, Run, Spec}
 use crate::codec::num;
 use crate::error::{Error, Result};
 use crate::keyspace::{Key, View, random};
+use crate::operation::draws;
 use crate::operation::set::{self, Algebra, Item, ScanOptions};
 
 const READS: KeyFlags = KeyFlags::RO.union(KeyFlags::ACCESS);
@@ -219,10 +220,7 @@ fn srandmember(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
         [_] => args.int(2)?,
         _ => return Err(Error::SYNTAX),
     };
-    if count == i64::MIN {
-        let most = i64::MAX;
-        return Err(Error::new(format!("ERR value is out of range, value must between -{most} and {most}")));
-    }
+    draws::check(count)?;
     if let Ok(count) = usize::try_from(count) {
         let items = set::random_members(view, &key, count)?;
         reply.array(items.len());
@@ -234,7 +232,7 @@ fn srandmember(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
         reply.array(0);
         return Ok(());
     };
-    let draws = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+    let draws = draws::repeated(count)?;
     reply.array(draws);
     (0..draws).filter_map(|_| set.random(random)).for_each(|item| write_item(reply, item));
     Ok(())

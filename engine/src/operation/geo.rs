@@ -1,7 +1,9 @@
 //! Places on earth: sorted sets whose scores are places.
 
+mod polygon;
 mod search;
 
+pub use polygon::centroid;
 pub use search::{Center, Found, Order, Search, Shape, Store, search, store};
 
 use super::sorted_set::{self, AddOptions, Added};

@@ -10,6 +10,7 @@ use crate::clock::Millis;
 use crate::codec::glob::glob_match;
 use crate::error::Result;
 use crate::keyspace::{Effect, Event, EventClass, Key, Settings, View, random};
+use crate::operation::draws;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::value::listpack::Item;
 use crate::value::{FieldDeadline, Hash, HashLimits};
@@ -174,24 +175,27 @@ pub fn random_field(hash: &Hash, now: Millis) -> Option<(Item<'_>, Item<'_>)> {
 
 /// HRANDFIELD with a count: different fields, as many as there are, or with a negative count the same ones any number
 /// of times. `start` hears how many come before `visit` gets them. O(count), or O(n) where that is a large part.
+///
+/// # Errors
+/// If there are fields and a negative count is less than -2^24.
 pub fn random_fields<'h>(
     hash: &'h Hash,
     now: Millis,
     count: i64,
     start: impl FnOnce(usize),
     visit: impl FnMut((Item<'h>, Item<'h>)),
-) {
+) -> Result<()> {
     let len = hash.len_at(now);
-    let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
     if count >= 0 {
-        let wanted = wanted.min(len);
+        let wanted = usize::try_from(count).unwrap_or(usize::MAX).min(len);
         start(wanted);
         hash.random_distinct(wanted, now, &mut below, visit);
     } else {
-        let wanted = if len == 0 { 0 } else { wanted };
+        let wanted = if len == 0 { 0 } else { draws::repeated(count)? };
         start(wanted);
         hash.random_many(wanted, now, &mut below, visit);
     }
+    Ok(())
 }
 
 /// A number below `n`, which is not zero.

@@ -4,6 +4,7 @@
 //! and leaves an effect and an event for each change it makes.
 
 pub mod bitmap;
+pub mod draws;
 pub mod generic;
 pub mod geo;
 pub mod hash;

@@ -67,6 +67,64 @@ proptest! {
     }
 }
 
+/// How often the boundary of a polygon goes around a place: an independent way to tell whether it is inside.
+fn turns(vertices: &[Point], place: Point) -> i64 {
+    let mut angle = 0.0;
+    for (i, from) in vertices.iter().enumerate() {
+        let to = vertices[(i + 1) % vertices.len()];
+        let towards = |p: &Point| (p.latitude - place.latitude).atan2(p.longitude - place.longitude);
+        let step = towards(&to) - towards(from);
+        angle += step - (step / std::f64::consts::TAU).round() * std::f64::consts::TAU;
+    }
+    (angle / std::f64::consts::TAU).round() as i64
+}
+
+proptest! {
+    #[test]
+    fn polygons_hold_what_their_boundary_goes_around_an_odd_number_of_times(
+        places in prop::collection::vec(place(), 0..200),
+        vertices in prop_oneof![
+            4 => prop::collection::vec((5.0..25.0f64, 25.0..45.0f64), 0..8),
+            1 => prop::collection::vec((-170.0..170.0f64, -60.0..60.0f64), 3..8),
+        ],
+        count in 1..10usize,
+    ) {
+        let vertices: Vec<Point> =
+            vertices.into_iter().map(|(longitude, latitude)| Point { longitude, latitude }).collect();
+        let db = open().db(0).unwrap();
+        let named: Vec<(Point, String)> = places.iter().enumerate().map(|(i, &p)| (p, format!("p{i}"))).collect();
+        if !named.is_empty() {
+            db.geo_add("g", &named).unwrap();
+        }
+        let names: Vec<&String> = named.iter().map(|(_, name)| name).collect();
+        let stored: Vec<Point> = db.geo_pos("g", &names).unwrap().into_iter().flatten().collect();
+        let search = Search::in_polygon(&vertices, Unit::Kilometres);
+        let Center::Point(center) = search.center else { panic!("a polygon has a middle") };
+        prop_assume!(center.latitude.abs() < 66.0);
+        let wanted: BTreeMap<Vec<u8>, f64> = names.iter().zip(&stored)
+            .filter(|&(_, &point)| turns(&vertices, point) % 2 != 0)
+            .map(|(name, &point)| (name.as_bytes().to_vec(), center.distance(point) / 1000.0))
+            .collect();
+        let found = db.geo_search("g", &search).unwrap();
+        let found: BTreeMap<Vec<u8>, f64> = found.into_iter().map(|place| (place.member, place.distance)).collect();
+        prop_assert_eq!(&found, &wanted);
+        let farthest = db.geo_search("g", &search.order(Order::Farthest).count(count)).unwrap();
+        prop_assert_eq!(farthest.len(), count.min(wanted.len()));
+        prop_assert!(farthest.is_sorted_by(|a, b| a.distance >= b.distance));
+        prop_assert_eq!(db.geo_search_store("in", "g", &search, Store::Place).unwrap(), wanted.len());
+    }
+}
+
+#[test]
+fn a_polygon_around_the_pole_has_its_middle_off_the_map() {
+    let db = open().db(0).unwrap();
+    let at = |longitude, latitude| Point::new(longitude, latitude).unwrap();
+    db.geo_add("g", &[(at(0.0, 82.0), "a")]).unwrap();
+    // Valkey finds nothing either.
+    let vertices = [at(-170.0, 80.0), at(170.0, 80.0), at(0.0, 85.0)];
+    assert!(db.geo_search("g", &Search::in_polygon(&vertices, Unit::Metres)).unwrap().is_empty());
+}
+
 #[test]
 fn what_is_stored_is_replayed() {
     let (engine, other) = (open(), open());

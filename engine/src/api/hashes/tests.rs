@@ -103,11 +103,14 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     )
 }
 
+/// Hashes by key: the key's deadline, and its fields with their values and deadlines.
+type Model = BTreeMap<u8, (Option<u64>, BTreeMap<Vec<u8>, (Vec<u8>, Option<u64>)>)>;
+
 fn check(steps: &[Step]) -> Result<(), TestCaseError> {
     let (engine, db, clock, recorder) = open();
     let key = |k: u8| format!("k{k}").into_bytes();
     let field = |f: u8| format!("f{f}").into_bytes();
-    let mut model = BTreeMap::<u8, (Option<u64>, BTreeMap<Vec<u8>, (Vec<u8>, Option<u64>)>)>::new();
+    let mut model = Model::new();
     let mut now = START;
     for step in steps {
         // What is due is not there any more.
@@ -116,9 +119,7 @@ fn check(steps: &[Step]) -> Result<(), TestCaseError> {
             !fields.is_empty() && deadline.is_none_or(|at| now <= at)
         });
         let in_model =
-            |model: &BTreeMap<u8, (Option<u64>, BTreeMap<Vec<u8>, (Vec<u8>, Option<u64>)>)>, k: u8, f: u8| {
-                model.get(&k).and_then(|(_, fields)| fields.get(&field(f)).cloned())
-            };
+            |model: &Model, k: u8, f: u8| model.get(&k).and_then(|(_, fields)| fields.get(&field(f)).cloned());
         match *step {
             Step::Set(k, f, v) => {
                 let is_new = model.entry(k).or_default().1.insert(field(f), (vec![b'0' + v % 10], None)).is_none();

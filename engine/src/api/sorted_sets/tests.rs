@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use self::model::{Model, Step, all_keys, step};
+use self::model::{Model, all_keys, step};
 use crate::command::{Origin, Output};
 use crate::keyspace::{Effect, Event, Listener, LogPosition};
 use crate::sync::Mutex;

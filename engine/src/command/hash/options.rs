@@ -35,8 +35,11 @@ pub(super) fn asked_fields<'a>(words: &'a [&'a [u8]]) -> Result<&'a [&'a [u8]]> 
     }
 }
 
+/// Some arguments.
+type Words<'a> = &'a [&'a [u8]];
+
 /// Options, and the words behind `FIELDS`.
-pub(super) fn split<'a>(words: &'a [&'a [u8]]) -> Result<(&'a [&'a [u8]], &'a [&'a [u8]])> {
+pub(super) fn split<'a>(words: Words<'a>) -> Result<(Words<'a>, Words<'a>)> {
     let at = words.iter().position(|word| word.eq_ignore_ascii_case(b"FIELDS")).ok_or_else(numfields)?;
     let (options, fields) = words.split_at(at);
     Ok((options, fields.get(1..).unwrap_or_default()))
@@ -98,7 +101,8 @@ impl Options<'_> {
 
 /// Reads the options of HSETEX, or of HGETEX.
 pub(super) fn parse<'a>(words: &[&'a [u8]], sets: bool) -> Result<Options<'a>> {
-    const UNITS: [(&str, fn(i64) -> Expiry); 4] =
+    type Unit = fn(i64) -> Expiry;
+    const UNITS: [(&str, Unit); 4] =
         [("EX", Expiry::Ex), ("PX", Expiry::Px), ("EXAT", Expiry::ExAt), ("PXAT", Expiry::PxAt)];
     let mut options = Options::default();
     let mut words = words.iter().copied();

@@ -5,7 +5,7 @@ use super::{RANDOM, READS, reply_item, spec};
 use crate::codec::num;
 use crate::error::{Error, Result};
 use crate::keyspace::View;
-use crate::operation::hash;
+use crate::operation::{draws, hash};
 use crate::value::listpack::Item;
 
 pub(super) const HRANDFIELD: Spec = spec("hrandfield", -2, Run::Keys(&hrandfield))
@@ -92,13 +92,7 @@ fn hrandfield(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Re
         return Ok(());
     }
     let count = args.int(2)?;
-    if count == i64::MIN {
-        return Err(Error::new(format!(
-            "ERR value is out of range, value must between {} and {}",
-            -i64::MAX,
-            i64::MAX
-        )));
-    }
+    draws::check(count)?;
     let with_values = args.len() == 4 && args.is(3, "withvalues");
     if args.len() > 3 && !with_values {
         return Err(Error::SYNTAX);
@@ -124,6 +118,5 @@ fn hrandfield(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Re
         if with_values {
             reply_item(reply, value);
         }
-    });
-    Ok(())
+    })
 }

@@ -52,7 +52,7 @@ fn add(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>, incr: bool) 
         first += 1;
     }
     let words = args.from(first);
-    if words.is_empty() || words.len() % 2 != 0 {
+    if words.is_empty() || !words.len().is_multiple_of(2) {
         return Err(Error::SYNTAX);
     }
     options.check()?;

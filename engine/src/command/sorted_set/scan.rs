@@ -4,7 +4,7 @@ use super::{Args, Form, KeySpec, READ, READS, Reply, Run, Spec, reply_member, sp
 use crate::codec::num;
 use crate::error::{Error, Result};
 use crate::keyspace::View;
-use crate::operation::sorted_set;
+use crate::operation::{draws, sorted_set};
 
 pub(super) const ZSCAN: Spec = spec("zscan", -3, Run::Keys(&zscan))
     .flags(READ)
@@ -81,9 +81,7 @@ fn zrandmember(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
         return Ok(());
     }
     let count = args.int(2)?;
-    if count == i64::MIN {
-        return Err(out_of_range(-i64::MAX, i64::MAX));
-    }
+    draws::check(count)?;
     let scores = match args.len() {
         3 => false,
         4 if args.is(3, "withscores") => true,
@@ -99,8 +97,4 @@ fn zrandmember(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
     };
     sorted_set::random_members(view, &key, count, begin, |reply, member, score| form.member(reply, member, score))?;
     Ok(())
-}
-
-fn out_of_range(min: i64, max: i64) -> Error {
-    Error::new(format!("ERR value is out of range, value must between {min} and {max}"))
 }

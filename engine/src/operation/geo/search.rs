@@ -2,8 +2,9 @@
 //!
 //! The cells of the map that cover the shape are ranges of scores; what is found in them is measured.
 
+use super::polygon::{self, centroid};
 use super::{Unit, get, no_such_member, position};
-use crate::codec::geohash::{Point, cells_around, latitude_distance};
+use crate::codec::geohash::{Area, Point, box_around, cells_around, latitude_distance};
 use crate::codec::num;
 use crate::error::Result;
 use crate::keyspace::{Effect, Key, View};
@@ -21,14 +22,17 @@ pub enum Center<'a> {
     Point(Point),
 }
 
-/// What is searched, around the center, in the search's unit.
+/// What is searched.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Shape {
-    /// Not farther than this.
+pub enum Shape<'a> {
+    /// Not farther from the center than this, in the search's unit.
     Radius(f64),
-    /// A box along longitude and latitude.
+    /// A box around the center along longitude and latitude, in the search's unit.
     #[allow(missing_docs, reason = "they say what they are")]
     Box { width: f64, height: f64 },
+    /// A polygon with these vertices, wherever the center is. Its sides are straight lines in degrees, the last one from
+    /// the last vertex to the first; what it encloses twice is outside, and fewer than three vertices enclose nothing.
+    Polygon(&'a [Point]),
 }
 
 /// In which order places are given.
@@ -46,7 +50,7 @@ pub struct Search<'a> {
     /// What it begins from.
     pub center: Center<'a>,
     /// What is searched.
-    pub shape: Shape,
+    pub shape: Shape<'a>,
     /// What distances are measured in.
     pub unit: Unit,
     /// In which order places are given: that of the map if not said, or the nearest first if there is a `count`.
@@ -66,6 +70,13 @@ impl<'a> Search<'a> {
     /// All places in a box around a center, in the order of the map.
     pub fn in_box(center: Center<'a>, width: f64, height: f64, unit: Unit) -> Self {
         Self { shape: Shape::Box { width, height }, ..Self::radius(center, 0.0, unit) }
+    }
+
+    /// All places in a polygon, in the order of the map. Distances are from the middle of its vertices on the earth's
+    /// ball; if that is farther north or south than places can be stored, nothing is found. O(vertices).
+    pub fn in_polygon(vertices: &'a [Point], unit: Unit) -> Self {
+        let center = Center::Point(centroid(vertices));
+        Self { shape: Shape::Polygon(vertices), ..Self::radius(center, 0.0, unit) }
     }
 
     /// In this order.
@@ -106,17 +117,18 @@ impl Found<'_> {
 }
 
 /// The shape in metres.
-struct Measured {
+struct Measured<'a> {
     center: Point,
-    shape: Shape,
+    shape: Shape<'a>,
 }
 
-impl Measured {
-    fn new(search: &Search<'_>, center: Point) -> Self {
+impl<'a> Measured<'a> {
+    fn new(search: &Search<'a>, center: Point) -> Self {
         let metres = search.unit.metres();
         let shape = match search.shape {
             Shape::Radius(radius) => Shape::Radius(radius * metres),
             Shape::Box { width, height } => Shape::Box { width: width * metres, height: height * metres },
+            polygon @ Shape::Polygon(_) => polygon,
         };
         Self { center, shape }
     }
@@ -131,11 +143,34 @@ impl Measured {
                     && place.distance(along) <= width / 2.0;
                 is_inside.then(|| self.center.distance(place))
             }
+            Shape::Polygon(vertices) => polygon::contains(vertices, place).then(|| self.center.distance(place)),
         }
     }
 }
 
-/// The places that a search finds. O(n + log m) for n places in the cells around the shape and m in all.
+/// The box that the shape of a search is in, and how many metres it reaches from the center.
+fn extent(search: &Search<'_>, center: Point) -> (Area, f64) {
+    let metres = search.unit.metres();
+    match search.shape {
+        Shape::Radius(radius) => {
+            let radius = radius * metres;
+            (box_around(center, radius, radius), radius)
+        }
+        Shape::Box { width, height } => {
+            let (width, height) = (width / 2.0, height / 2.0);
+            let radius = (width * width + height * height).sqrt() * metres;
+            (box_around(center, metres * width, metres * height), radius)
+        }
+        Shape::Polygon(vertices) => {
+            let bounds = polygon::bounds(vertices);
+            let reach = polygon::reach(center, &bounds);
+            (bounds, reach)
+        }
+    }
+}
+
+/// The places that a search finds. O(n + log m) for n places in the cells around the shape and m in all; times the
+/// vertices of a polygon.
 ///
 /// # Errors
 /// [`WRONG_TYPE`](crate::Error::WRONG_TYPE); an error if the member to begin from is not there.
@@ -151,19 +186,16 @@ fn within<'s>(set: &'s SortedSet, search: &Search<'_>) -> Result<Vec<Found<'s>>>
         Center::Point(point) => point,
         Center::Member(member) => position(set, member).ok_or_else(no_such_member)?,
     };
+    if !center.is_on_map() {
+        return Ok(Vec::new());
+    }
     let metres = search.unit.metres();
     let shape = Measured::new(search, center);
-    let (half_width, half_height, radius) = match search.shape {
-        Shape::Radius(radius) => (metres * radius, metres * radius, radius * metres),
-        Shape::Box { width, height } => {
-            let (width, height) = (width / 2.0, height / 2.0);
-            (metres * width, metres * height, (width * width + height * height).sqrt() * metres)
-        }
-    };
+    let (bounds, reach) = extent(search, center);
     let limit = search.count.filter(|_| search.any).unwrap_or(usize::MAX);
     let mut found = Vec::new();
     // Of a huge shape the cells may be the same one several times in a row.
-    let mut cells = cells_around(center, half_width, half_height, radius);
+    let mut cells = cells_around(center, &bounds, reach);
     cells.dedup();
     for cell in cells {
         let scores = cell.scores();

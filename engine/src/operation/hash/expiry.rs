@@ -112,7 +112,7 @@ fn is_over(view: &View<'_>, at: Millis) -> bool {
     at <= view.now() && !view.space().holds_expired()
 }
 
-fn with_fields<'a>(effect: Effect, fields: &[&'a [u8]]) -> Effect {
+fn with_fields(effect: Effect, fields: &[&[u8]]) -> Effect {
     fields.iter().fold(effect.arg("FIELDS").int(fields.len()), Effect::arg)
 }
 

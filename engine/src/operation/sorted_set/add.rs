@@ -61,7 +61,7 @@ impl AddOptions {
         if self.nx && self.xx {
             return Err(Error::new("ERR XX and NX options at the same time are not compatible"));
         }
-        if self.gt && self.nx || self.lt && self.nx || self.gt && self.lt {
+        if self.nx && (self.gt || self.lt) || self.gt && self.lt {
             return Err(Error::new("ERR GT, LT, and/or NX options at the same time are not compatible"));
         }
         Ok(())
@@ -72,7 +72,7 @@ impl AddOptions {
     fn choose(self, old: Option<f64>, new: f64) -> Option<f64> {
         let wanted = match old {
             None => !self.xx,
-            Some(old) => !self.nx && !(self.gt && new <= old) && !(self.lt && new >= old),
+            Some(old) => !(self.nx || self.gt && new <= old || self.lt && new >= old),
         };
         wanted.then_some(new)
     }

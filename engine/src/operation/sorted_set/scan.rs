@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use crate::codec::glob::glob_match;
 use crate::error::Result;
 use crate::keyspace::{Key, View, random as random_bits};
+use crate::operation::draws;
 use crate::value::SortedSet;
 use crate::value::listpack::Item;
 
@@ -67,7 +68,7 @@ fn at(set: &SortedSet, rank: usize) -> Option<(Item<'_>, f64)> {
 /// says, the same member perhaps several times. `begin` hears how many there will be. O(log n) for each.
 ///
 /// # Errors
-/// [`WRONG_TYPE`](crate::Error::WRONG_TYPE).
+/// [`WRONG_TYPE`](crate::Error::WRONG_TYPE); an error if there are members and a negative count is less than -2^24.
 pub fn random_members<S>(
     view: &View<'_>,
     key: &Key<'_>,
@@ -77,20 +78,20 @@ pub fn random_members<S>(
 ) -> Result<S> {
     let Some(set) = view.read::<SortedSet>(key)? else { return Ok(begin(0)) };
     let len = set.len();
-    let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
     let mut give = |state: &mut S, rank| {
         if let Some((member, score)) = at(set, rank) {
             visit(state, member, score);
         }
     };
     if count < 0 {
+        let wanted = draws::repeated(count)?;
         let mut state = begin(wanted);
         for _ in 0..wanted {
             give(&mut state, below(len));
         }
         return Ok(state);
     }
-    let wanted = wanted.min(len);
+    let wanted = usize::try_from(count).unwrap_or(usize::MAX).min(len);
     let mut state = begin(wanted);
     if wanted == len {
         for (member, score) in set.iter() {

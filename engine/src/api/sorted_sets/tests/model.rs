@@ -411,7 +411,9 @@ impl Model {
             Step::RemoveRange(k, by) => {
                 let part = Part { by: by.clone(), reversed: false, limit: None };
                 let gone = self.part(*k, &part);
-                gone.iter().for_each(|(m, _)| drop(self.sets[*k].remove(m)));
+                for (member, _) in &gone {
+                    self.sets[*k].remove(member);
+                }
                 Got::Count(gone.len())
             }
             Step::Pop(keys, max, n) => {
@@ -420,7 +422,9 @@ impl Model {
                 };
                 let part = Part { by: By::Rank(0, *n as i64 - 1), reversed: *max, limit: None };
                 let gone = self.part(k, &part);
-                gone.iter().for_each(|(m, _)| drop(self.sets[k].remove(m)));
+                for (member, _) in &gone {
+                    self.sets[k].remove(member);
+                }
                 Got::Popped(Some((name(k), Self::pairs(&gone))))
             }
             Step::Rank(k, m) => {
