@@ -188,3 +188,28 @@ fn what_is_refused_changes_nothing() {
     assert_eq!(client.run("XRANGE s - + COUNT 9223372036854775807").items().len(), 2);
     assert_eq!(client.text("XTRIM s MAXLEN 9223372036854775807"), "0");
 }
+
+#[test]
+fn anything_may_be_named_streams() {
+    let (engine, _) = engine(1);
+    let mut client = Client::new(&engine);
+    for name in ["s", "t", "streams"] {
+        client.run(&format!("XGROUP CREATE {name} streams 0 MKSTREAM"));
+        client.run(&format!("XADD {name} 1-1 f v"));
+        client.run(&format!("XADD {name} 2-1 f v"));
+    }
+    for (command, streams) in [
+        ("XREADGROUP GROUP streams STREAMS COUNT 1 STREAMS s >", 1),
+        ("XREADGROUP COUNT 1 GROUP Streams streams STREAMS s >", 0),
+        ("XREADGROUP COUNT 1 GROUP streams streams STREAMS s t streams > > >", 3),
+        ("XREADGROUP NOACK GROUP streams c COUNT 9 STREAMS streams >", 1),
+        ("XREAD COUNT 1 STREAMS streams s 0 0", 2),
+    ] {
+        let got = client.run(command);
+        match streams {
+            0 => assert!(matches!(got, Got::Error(_)), "{command}"),
+            n => assert_eq!(got.items().len(), n, "{command}"),
+        }
+    }
+    assert_eq!(client.run("XINFO CONSUMERS s streams").items().len(), 2);
+}

@@ -54,7 +54,7 @@ pub enum How {
     Directives,
     /// Pairs of name and value; the values of these names are masked.
     Masked(&'static [&'static str]),
-    /// What is told about streams, without times and what only later versions tell.
+    /// What is told about streams, without times, what only later versions tell, and what they count otherwise.
     StreamTimes,
     /// Names, in no order, of the commands that both must have.
     CommandNames,
@@ -177,7 +177,13 @@ pub const TABLE: &[Rule] = &[
     rule(
         "xinfo|stream",
         How::StreamTimes,
-        "times of the clock; later versions tell more; the tree is the server's own",
+        "times of the clock; later versions tell more; the tree is the server's own; groups as for XINFO GROUPS",
+    ),
+    rule(
+        "xinfo|groups",
+        How::StreamTimes,
+        "how many entries a group has read, and has still to read, later versions count anew where entries were trimmed \
+         unread and 7.0 counts on; recorded answers tell",
     ),
     rule("xinfo|consumers", How::StreamTimes, "times of the clock; later versions tell more"),
     rule("xinfo|help", How::Help, "later versions have more subcommands, and the words are our own"),
@@ -448,10 +454,17 @@ fn masked(reply: &Reply, names: &[&str]) -> Reply {
 /// times have names.
 fn stream_times(reply: &Reply) -> Reply {
     const MASKED: [&[u8]; 3] = [b"idle", b"seen-time", b"radix-tree-nodes"];
+    /// Which may be null.
+    const COUNTED: [&[u8]; 2] = [b"entries-read", b"lag"];
     const LATER: [&[u8]; 2] = [b"inactive", b"active-time"];
     let is = |name: &Reply, names: &[&[u8]]| matches!(name, Reply::Bulk(text) if names.contains(&&text[..]));
     let pair = |name: &Reply, value: &Reply| {
-        (name.clone(), if is(name, &MASKED) { word(value.kind()) } else { stream_times(value) })
+        let value = match () {
+            () if is(name, &COUNTED) => word("counted"),
+            () if is(name, &MASKED) => word(value.kind()),
+            () => stream_times(value),
+        };
+        (name.clone(), value)
     };
     match reply {
         Reply::Map(pairs) => {

@@ -92,6 +92,29 @@ pub fn key_positions(spec: &Spec, argv: &[&[u8]]) -> Result<Positions> {
     Ok(positions)
 }
 
+/// The positions of the arguments to be locked: those of [`key_positions`], or more where a word that announces keys
+/// occurs again. A group may have that word for a name, and only the command itself can tell which one is meant.
+///
+/// # Errors
+/// As for [`key_positions`].
+pub(super) fn positions_to_lock(spec: &Spec, argv: &[&[u8]]) -> Result<Positions> {
+    let mut positions = Positions::new();
+    for rule in spec.keys {
+        let (Begin::Keyword(word, from @ 0..), Find::Range { limit: 2.., .. }) = (rule.begin, rule.find) else {
+            positions.extend(rule_positions(rule, argv)?);
+            continue;
+        };
+        let is_word = |i: usize| argv[i].eq_ignore_ascii_case(word.as_bytes());
+        let Some(begin) = (from as usize + 1..argv.len()).find(|i| is_word(i - 1)) else { continue };
+        if (begin..argv.len()).any(is_word) {
+            positions.extend(begin..argv.len());
+        } else {
+            positions.extend(positions_from(begin, rule.find, argv)?);
+        }
+    }
+    Ok(positions)
+}
+
 /// The positions that one rule finds, with what the command does to those keys.
 pub fn key_flags<'a>(spec: &'a Spec, argv: &'a [&'a [u8]]) -> impl Iterator<Item = Result<(usize, KeyFlags)>> + 'a {
     spec.keys.iter().flat_map(move |rule| {
@@ -118,7 +141,11 @@ fn rule_positions(rule: &KeySpec, argv: &[&[u8]]) -> Result<Positions> {
         let is_behind = |&i: &usize| argv[i - 1].eq_ignore_ascii_case(word.as_bytes());
         return Ok((begin..argv.len()).filter(is_behind).collect());
     }
-    match rule.find {
+    positions_from(begin, rule.find, argv)
+}
+
+fn positions_from(begin: usize, find: Find, argv: &[&[u8]]) -> Result<Positions> {
+    match find {
         Find::Unknown => Ok(Positions::new()),
         Find::Range { last, step, limit } => {
             let last = match (last, limit) {

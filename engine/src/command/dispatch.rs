@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::args::key_positions;
+use super::args::positions_to_lock;
 use super::registry::Keys;
 use super::{Args, Caller, Command, Context, Core, Flags, Registry, Reply, ReplyMode, Run};
 use crate::error::{Error, Result};
@@ -57,7 +57,7 @@ impl BatchKeys {
                 }
             }
             Keys::BySpec => {
-                let positions = command.and_then(|c| key_positions(&c.spec, argv).ok()).unwrap_or_default();
+                let positions = command.and_then(|c| positions_to_lock(&c.spec, argv).ok()).unwrap_or_default();
                 self.hashes.extend(positions.iter().map(|&p| hasher.hash(argv[p])));
                 self.positions.extend(positions);
             }

@@ -16,8 +16,6 @@ mod tests;
 
 use std::fmt;
 
-use smallvec::SmallVec;
-
 use self::entry::{END, Encoded};
 use super::block::{Block, Empty, Header};
 use crate::codec::num::parse_i64;
@@ -430,17 +428,22 @@ impl Listpack {
         }
     }
 
-    /// Adds items at the end, which is resized once for all of them. O(length of the items).
+    /// Adds items at the end, which is resized once for all of them if they are short. O(length of the items).
     pub fn extend<'i>(&mut self, items: impl IntoIterator<Item = Item<'i>>) {
-        let mut encoded = SmallVec::<[u8; 512]>::new();
+        let (mut gathered, mut len) = ([0; 512], 0);
         let mut count = 0;
         for item in items {
-            for part in Encoded::new(item).parts() {
-                encoded.extend_from_slice(part);
+            let encoded = Encoded::new(item);
+            if let Some(end) = encoded.write(&mut gathered, len) {
+                len = end;
+            } else {
+                self.0.splice(self.end(), 0, [gathered.get(..len).unwrap_or_default(), &[], &[]]);
+                self.0.splice(self.end(), 0, encoded.parts());
+                len = 0;
             }
             count += 1;
         }
-        self.0.splice(self.end(), 0, [&encoded, &[], &[]]);
+        self.0.splice(self.end(), 0, [gathered.get(..len).unwrap_or_default(), &[], &[]]);
         self.add_to_count(count);
     }
 

@@ -26,7 +26,15 @@ pub(super) fn step(g: &mut Generator) -> Step {
         36 => set_id(g, key),
         _ => info(g, key),
     };
-    Step::one(g.spoil(command))
+    let command = g.spoil(command);
+    // An id of the clock is each server's own, and so is all that comes of it: such a stream goes at once.
+    match &command[..] {
+        [name, key, words @ ..] if name.eq_ignore_ascii_case(b"xadd") && words.iter().any(|word| word == b"*") => {
+            let delete = argv!["DEL", key.clone()];
+            Step::each(vec![command, delete])
+        }
+        _ => Step::one(command),
+    }
 }
 
 fn stream(g: &mut Generator) -> Vec<u8> {

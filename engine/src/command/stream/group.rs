@@ -1,6 +1,6 @@
 //! XGROUP and XACK.
 
-use super::{UPDATE, ids, is_there, parse, spec};
+use super::{UPDATE, ids, parse, spec};
 use crate::codec::num;
 use crate::command::introspection::{help, unknown_or_arity};
 use crate::command::{Args, Flags, KeyFlags, KeySpec, Reply, Run, Spec};
@@ -118,7 +118,7 @@ fn delete_consumer(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) 
 
 pub(super) fn xack(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let (key, group) = (args.key(1), args.get(2));
-    let done = match is_there(view, args)? && stream::group(view, &key, group).is_ok() {
+    let done = match stream::stream(view, &key)?.is_some_and(|stream| stream.groups().get(group).is_some()) {
         true => stream::acknowledge(view, &key, group, &ids(args.from(3))?)?,
         false => 0,
     };

@@ -64,9 +64,12 @@ struct Options<'a> {
 }
 
 fn options<'a>(args: &Args<'a>, for_group: bool) -> Result<Options<'a>> {
-    let only_group = |option: &str| {
-        let text = format!("ERR The {option} option is only supported by XREADGROUP. You called XREAD instead.");
-        if for_group { Ok(()) } else { Err(Error::new(text)) }
+    let only_group = |option: &str| match for_group {
+        true => Ok(()),
+        false => {
+            let text = format!("ERR The {option} option is only supported by XREADGROUP. You called XREAD instead.");
+            Err(Error::new(text))
+        }
     };
     let mut options = Options { count: u64::MAX, block: None, reader: None, no_ack: false, first: 0, streams: 0 };
     let mut i = 1;
@@ -100,11 +103,6 @@ fn options<'a>(args: &Args<'a>, for_group: bool) -> Result<Options<'a>> {
         }
     }
     if options.streams == 0 {
-        return Err(Error::SYNTAX);
-    }
-    // A group or a consumer named "streams" hides the keys from those who look for that word.
-    let keys = args.from(options.first).iter().take(options.streams).copied();
-    if !args.keys().map(|key| key.bytes).eq(keys) {
         return Err(Error::SYNTAX);
     }
     Ok(options)
@@ -165,20 +163,20 @@ pub(super) fn xread(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>)
     let mut starts = SmallVec::<[StreamId; 8]>::new();
     for i in first..first + streams {
         let key = args.key(i);
-        // The type is judged before the id.
-        stream::find_start(view, &key, ReadFrom::End)?;
         let from = match args.get(i + streams) {
-            b"$" => ReadFrom::End,
-            b"+" => ReadFrom::LastEntry,
-            b">" => {
-                return Err(Error::new(
-                    "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> \
-                     option.",
-                ));
-            }
-            text => ReadFrom::After(parse::id(text)?),
+            b"$" => Ok(ReadFrom::End),
+            b"+" => Ok(ReadFrom::LastEntry),
+            b">" => Err(Error::new(
+                "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.",
+            )),
+            text => parse::id(text).map(ReadFrom::After),
         };
-        starts.push(stream::find_start(view, &key, from)?);
+        // The type is judged before the id; that of a single stream when it is read.
+        starts.push(match from {
+            Ok(ReadFrom::After(id)) if streams == 1 => id,
+            Ok(from) => stream::find_start(view, &key, from)?,
+            Err(error) => stream::find_start(view, &key, ReadFrom::End).and(Err(error))?,
+        });
     }
     let most = usize::try_from(options.count).unwrap_or(usize::MAX);
     let mut served = Served::new();
@@ -200,12 +198,16 @@ pub(super) fn xreadgroup(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply
     let (first, streams) = (options.first, options.streams);
     let mut starts = SmallVec::<[StreamId; 8]>::new();
     for i in first..first + streams {
-        stream::check_reader(view, &args.key(i), group)?;
-        starts.push(match args.get(i + streams) {
-            b">" => StreamId::MAX,
-            mark @ (b"$" | b"+") => return Err(meaningless(mark)),
-            text => parse::id(text)?,
-        });
+        let start = match args.get(i + streams) {
+            b">" => Ok(StreamId::MAX),
+            mark @ (b"$" | b"+") => Err(meaningless(mark)),
+            text => parse::id(text),
+        };
+        // A single one will be checked when it is read for new entries.
+        if streams > 1 || start != Ok(StreamId::MAX) {
+            stream::check_reader(view, &args.key(i), group)?;
+        }
+        starts.push(start?);
     }
     let reader = Reader { group, consumer, count: options.count, no_ack: options.no_ack };
     let mut served = Served::new();

@@ -5,7 +5,7 @@
 
 use smallvec::SmallVec;
 
-use super::group::{must_have, no_key_or_group, position_effect, record_consumer};
+use super::group::{no_key_or_group, position_effect, record_consumer};
 use crate::error::Result;
 use crate::keyspace::{Effect, Key, View};
 use crate::value::stream::{Entry, Stream, StreamId, Walk};
@@ -100,10 +100,11 @@ pub struct Reader<'a> {
 /// [`Error::WRONG_TYPE`](crate::Error::WRONG_TYPE); an error if there is no such stream or group.
 pub fn check_reader(view: &View<'_>, key: &Key<'_>, group: &[u8]) -> Result<()> {
     let stream = view.peek_as::<Stream>(key)?;
-    match stream.and_then(|stream| stream.groups().get(group)) {
-        Some(_) => Ok(()),
-        None => Err(no_key_or_group(key, group, "' in XREADGROUP with GROUP option")),
-    }
+    to_read(stream.and_then(|stream| stream.groups().get(group)), key, group).map(drop)
+}
+
+fn to_read<T>(found: Option<T>, key: &Key<'_>, group: &[u8]) -> Result<T> {
+    found.ok_or_else(|| no_key_or_group(key, group, "' in XREADGROUP with GROUP option"))
 }
 
 /// XREADGROUP with `>`: gives a consumer the next entries of its group that nobody has been given, and says how many.
@@ -118,16 +119,14 @@ pub fn read_new(
     mut read: impl FnMut(&Entry<'_>),
 ) -> Result<usize> {
     let (now, name) = (view.now(), reader.group);
-    let mut edit = must_have(view.edit::<Stream>(key)?, key, name)?;
+    let mut edit = to_read(view.edit::<Stream>(key)?, key, name)?;
     let (entries, groups) = edit.groups_mut();
-    let mut group = must_have(groups.get_mut(name), key, name)?;
+    let mut group = to_read(groups.get_mut(name), key, name)?;
     let (consumer, is_new) = group.find_or_add(reader.consumer, now);
-    let start = group.last_id().next();
     let mut ids: SmallVec<[StreamId; 16]> = SmallVec::new();
-    let walk = start.map(|start| entries.walk(start, StreamId::MAX, false));
     let most = usize::try_from(reader.count).unwrap_or(usize::MAX);
-    for entry in walk.into_iter().flatten().take(most) {
-        group.advance(entry.id, entries);
+    for entry in group.unread(entries).into_iter().flatten().take(most) {
+        group.advance(&entry, entries);
         if !reader.no_ack {
             group.give(entry.id, consumer, now, 1);
         }
@@ -178,9 +177,9 @@ pub fn read_history(
     mut read: impl FnMut(StreamId, Option<&Entry<'_>>),
 ) -> Result<usize> {
     let (now, name) = (view.now(), reader.group);
-    let mut edit = must_have(view.edit::<Stream>(key)?, key, name)?;
+    let mut edit = to_read(view.edit::<Stream>(key)?, key, name)?;
     let (entries, groups) = edit.groups_mut();
-    let mut group = must_have(groups.get_mut(name), key, name)?;
+    let mut group = to_read(groups.get_mut(name), key, name)?;
     let (consumer, is_new) = group.find_or_add(reader.consumer, now);
     let most = usize::try_from(reader.count).unwrap_or(usize::MAX);
     let mut ids: SmallVec<[StreamId; 16]> = SmallVec::new();

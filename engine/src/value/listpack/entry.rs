@@ -47,6 +47,18 @@ impl<'a> Encoded<'a> {
         [&self.head[..usize::from(self.head_len)], self.text, &self.back[..usize::from(self.back_len)]]
     }
 
+    /// Writes it into a buffer and says where it ends; `None` if there is not enough room, with some to spare.
+    #[inline]
+    pub(super) fn write(&self, to: &mut [u8], at: usize) -> Option<usize> {
+        // Header and length are copied whole, which is faster; what follows overwrites the rest.
+        *to.get_mut(at..)?.first_chunk_mut()? = self.head;
+        let text_at = at + usize::from(self.head_len);
+        let back_at = text_at + self.text.len();
+        to.get_mut(text_at..back_at)?.copy_from_slice(self.text);
+        *to.get_mut(back_at..)?.first_chunk_mut()? = self.back;
+        Some(back_at + usize::from(self.back_len))
+    }
+
     pub(super) fn size(&self) -> usize {
         usize::from(self.head_len) + self.text.len() + usize::from(self.back_len)
     }

@@ -27,6 +27,13 @@ pub(super) struct Block {
     pack: Listpack,
 }
 
+/// The master entry's fields.
+#[derive(Clone, Copy, Debug)]
+struct Master {
+    fields: Pos,
+    number: u32,
+}
+
 /// An entry of a stream, where it is stored.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
@@ -34,13 +41,14 @@ pub struct Entry<'a> {
     pub id: StreamId,
     pack: &'a Listpack,
     start: Pos,
-    is_deleted: bool,
-    /// How many fields it has.
-    len: usize,
-    /// The first of the master's fields, if it has the same.
-    fields: Option<Pos>,
     /// Its first value; its first field if it has its own.
-    values: Option<Pos>,
+    values: Pos,
+    /// Those of its block, so that they are looked up once for many entries.
+    master: Master,
+    /// How many fields it has.
+    len: u32,
+    has_masters: bool,
+    is_deleted: bool,
 }
 
 impl Block {
@@ -55,11 +63,11 @@ impl Block {
         block
     }
 
-    /// Adds an entry behind all others.
-    pub(super) fn push(&mut self, id: StreamId, words: &[&[u8]]) {
-        let (live, deleted) = self.counts();
-        self.write(id, words, self.has_fields(words));
-        self.set_counts(live + 1, deleted);
+    /// Adds an entry behind all others, and says whether that moved them.
+    pub(super) fn push(&mut self, id: StreamId, words: &[&[u8]]) -> bool {
+        let (live, same) = self.compare(words);
+        self.write(id, words, same);
+        self.set_count(0, live + 1)
     }
 
     fn write(&mut self, id: StreamId, words: &[&[u8]], same: bool) {
@@ -76,41 +84,30 @@ impl Block {
         }
     }
 
-    /// Whether these are the master entry's fields.
-    fn has_fields(&self, words: &[&[u8]]) -> bool {
-        let mut at = self.element(2);
-        if self.int(at) != Some((words.len() / 2) as i64) {
-            return false;
-        }
-        words.iter().step_by(2).all(|field| {
-            at = at.and_then(|at| self.pack.next(at));
-            at.is_some_and(|at| self.pack.get(at).is(field))
-        })
-    }
-
-    fn element(&self, index: usize) -> Option<Pos> {
-        let first = self.pack.first();
-        (0..index).fold(first, |at, _| self.pack.next(at?))
-    }
-
-    fn int(&self, at: Option<Pos>) -> Option<i64> {
-        int(&self.pack, at)
+    /// How many entries there are, and whether these are the master entry's fields.
+    fn compare(&self, words: &[&[u8]]) -> (i64, bool) {
+        let mut items = self.pack.iter();
+        let live = items.next().and_then(Item::as_int).unwrap_or(0);
+        let number = items.nth(1);
+        let same = number == Some(Item::Int((words.len() / 2) as i64))
+            && words.iter().step_by(2).all(|field| items.next().is_some_and(|item| item.is(field)));
+        (live, same)
     }
 
     /// How many entries there are, and how many that are deleted.
     fn counts(&self) -> (i64, i64) {
-        let live = self.pack.first();
-        let deleted = live.and_then(|at| self.pack.next(at));
-        (self.int(live).unwrap_or(0), self.int(deleted).unwrap_or(0))
+        let mut items = self.pack.iter();
+        let mut next = || items.next().and_then(Item::as_int).unwrap_or(0);
+        (next(), next())
     }
 
-    /// Positions behind the counts may change.
-    fn set_counts(&mut self, live: i64, deleted: i64) {
-        for (index, n) in [live, deleted].into_iter().enumerate() {
-            if let Some(at) = self.element(index) {
-                self.pack.replace_item(at, Item::Int(n));
-            }
+    /// Sets one of the counts, and says whether that moved what is behind it.
+    fn set_count(&mut self, index: isize, n: i64) -> bool {
+        let before = self.pack.size();
+        if let Some(at) = self.pack.seek(index) {
+            self.pack.replace_item(at, Item::Int(n));
         }
+        self.pack.size() != before
     }
 
     /// How many entries there are.
@@ -129,66 +126,91 @@ impl Block {
         &self.pack
     }
 
-    /// Where the master entry's fields begin, how many there are, and its end, which is a zero.
-    fn master_entry(&self) -> Option<(Pos, i64, Pos)> {
-        let number_at = self.element(2)?;
-        let number = self.int(Some(number_at))?;
-        let fields = self.pack.next(number_at)?;
-        let end = (0..number).try_fold(fields, |at, _| self.pack.next(at))?;
-        Some((fields, number, end))
+    fn master(&self) -> Option<Master> {
+        let mut items = self.pack.iter_from(self.pack.first()?);
+        let number = items.nth(2)?.1.as_int()?;
+        Some(Master { fields: items.next()?.0, number: u32::try_from(number).ok()? })
     }
 
     /// The first entry, deleted or not.
     pub(super) fn first(&self) -> Option<Entry<'_>> {
-        let (.., end) = self.master_entry()?;
-        self.entry(self.pack.next(end)?)
+        let master = self.master()?;
+        // The zero that ends the master entry is passed too.
+        let start = (0..=master.number).try_fold(master.fields, |at, _| self.pack.next(at))?;
+        self.entry(start, master)
     }
 
     /// The last entry, deleted or not.
     pub(super) fn last(&self) -> Option<Entry<'_>> {
-        self.ending_at(self.pack.last()?)
+        self.ending_at(self.pack.last()?, self.master()?)
     }
 
     /// The entry behind another, deleted or not.
     pub(super) fn after(&self, entry: &Entry<'_>) -> Option<Entry<'_>> {
-        let words = if entry.fields.is_some() { entry.len } else { entry.len * 2 };
-        let mut at = entry.values?;
-        for _ in 0..words {
-            at = self.pack.next(at)?;
-        }
-        self.entry(self.pack.next(at)?)
+        let words = if entry.has_masters { entry.len } else { entry.len.saturating_mul(2) };
+        let start = (0..=words).try_fold(entry.values, |at, _| self.pack.next(at))?;
+        self.entry(start, entry.master)
     }
 
     /// The entry before another, deleted or not.
     pub(super) fn before(&self, entry: &Entry<'_>) -> Option<Entry<'_>> {
-        self.ending_at(self.pack.prev(entry.start)?)
+        self.ending_at(self.pack.prev(entry.start)?, entry.master)
+    }
+
+    /// The entry at a place that was [`Entry::start`] of one, if nothing has moved since.
+    pub(super) fn at(&self, start: Pos) -> Option<Entry<'_>> {
+        self.entry(start, self.master()?)
+    }
+
+    /// The first entry with this id or a greater one; if `backwards`, the last with this id or a smaller one. Deleted or
+    /// not. Walks from the end that is likely to be nearer.
+    pub(super) fn seek(&self, id: StreamId, backwards: bool) -> Option<Entry<'_>> {
+        let (first, last) = (self.first()?, self.last()?);
+        let far = |from: StreamId, to: StreamId| match first.id.ms == last.id.ms {
+            true => to.seq.wrapping_sub(from.seq),
+            false => to.ms.wrapping_sub(from.ms),
+        };
+        let is_wanted = |entry: &Entry<'_>| if backwards { entry.id <= id } else { entry.id >= id };
+        let (mut at, from_end) = match (id < first.id, id > last.id) {
+            (true, _) => return Some(first).filter(is_wanted),
+            (_, true) => return Some(last).filter(is_wanted),
+            _ if far(first.id, id) > far(id, last.id) => (last, true),
+            _ => (first, false),
+        };
+        // Both loops end one entry after the wanted one, or at it.
+        loop {
+            if at.id == id || is_wanted(&at) && from_end == backwards {
+                return Some(at);
+            }
+            let next = if from_end { self.before(&at) } else { self.after(&at) };
+            match next {
+                Some(next) if is_wanted(&next) || !is_wanted(&at) => at = next,
+                _ => return Some(at).filter(is_wanted),
+            }
+        }
     }
 
     /// The entry whose count of elements stands here; none if that is the end of the master entry.
-    fn ending_at(&self, end: Pos) -> Option<Entry<'_>> {
-        let elements = self.int(Some(end)).filter(|&n| n > 0)?;
+    fn ending_at(&self, end: Pos, master: Master) -> Option<Entry<'_>> {
+        let elements = int(&self.pack, end).filter(|&n| n > 0)?;
         let start = (0..elements).try_fold(end, |at, _| self.pack.prev(at))?;
-        self.entry(start)
+        self.entry(start, master)
     }
 
-    fn entry(&self, start: Pos) -> Option<Entry<'_>> {
-        let pack = &self.pack;
-        let ms_at = pack.next(start)?;
-        let seq_at = pack.next(ms_at)?;
-        let flags = int(pack, Some(start))?;
-        let (ms, seq) = (int(pack, Some(ms_at))?, int(pack, Some(seq_at))?);
+    fn entry(&self, start: Pos, master: Master) -> Option<Entry<'_>> {
+        let mut items = self.pack.iter_from(start);
+        let mut next = || items.next().and_then(|(_, item)| item.as_int());
+        let (flags, ms, seq) = (next()?, next()?, next()?);
+        let (mut values, item) = items.next()?;
         let id = StreamId::new(self.master.ms.wrapping_add(ms as u64), self.master.seq.wrapping_add(seq as u64));
-        let mut values = pack.next(seq_at)?;
-        let (fields, len) = if flags & SAME_FIELDS != 0 {
-            let number_at = self.element(2)?;
-            (Some(pack.next(number_at)?), int(pack, Some(number_at))?)
-        } else {
-            let len = int(pack, Some(values))?;
-            values = pack.next(values)?;
-            (None, len)
-        };
-        let len = usize::try_from(len).ok()?;
-        Some(Entry { id, pack, start, is_deleted: flags & DELETED != 0, len, fields, values: Some(values) })
+        let has_masters = flags & SAME_FIELDS != 0;
+        let mut len = master.number;
+        if !has_masters {
+            len = u32::try_from(item.as_int()?).ok()?;
+            values = items.next()?.0;
+        }
+        let is_deleted = flags & DELETED != 0;
+        Some(Entry { id, pack: &self.pack, start, values, master, len, has_masters, is_deleted })
     }
 
     /// Deletes entries between two ids, both included, at most so many, and says how many those were. At least one
@@ -196,31 +218,31 @@ impl Block {
     pub(super) fn delete(&mut self, from: StreamId, to: StreamId, most: u64) -> u64 {
         let (live, deleted) = self.counts();
         let mut done = 0;
-        let mut entry = self.first();
+        let mut entry = self.seek(from, false);
         while let Some(e) = entry {
-            let start = e.start;
-            let (id, is_deleted) = (e.id, e.is_deleted);
-            if id > to || done >= most {
+            let (start, master) = (e.start, e.master);
+            if e.id > to || done >= most {
                 break;
             }
-            if id >= from && !is_deleted {
-                let flags = int(&self.pack, Some(start)).unwrap_or(0) | DELETED;
+            if !e.is_deleted {
+                let flags = int(&self.pack, start).unwrap_or(0) | DELETED;
                 // As long as before: positions stay.
                 self.pack.replace_item(start, Item::Int(flags));
                 done += 1;
             }
-            entry = self.entry(start).and_then(|e| self.after(&e));
+            entry = self.entry(start, master).and_then(|e| self.after(&e));
         }
         if done > 0 {
             let n = done as i64;
-            self.set_counts(live - n, deleted + n);
+            self.set_count(0, live - n);
+            self.set_count(1, deleted + n);
         }
         done
     }
 }
 
-fn int(pack: &Listpack, at: Option<Pos>) -> Option<i64> {
-    match pack.get(at?) {
+fn int(pack: &Listpack, at: Pos) -> Option<i64> {
+    match pack.get(at) {
         Item::Int(n) => Some(n),
         Item::Bytes(_) => None,
     }
@@ -229,7 +251,7 @@ fn int(pack: &Listpack, at: Option<Pos>) -> Option<i64> {
 impl<'a> Entry<'a> {
     /// How many fields it has.
     pub fn len(&self) -> usize {
-        self.len
+        self.len as usize
     }
 
     /// Whether it has no fields, which only foreign files can bring about.
@@ -242,9 +264,15 @@ impl<'a> Entry<'a> {
         self.is_deleted
     }
 
+    /// Where it begins in its block.
+    pub(super) fn start(&self) -> Pos {
+        self.start
+    }
+
     /// Its fields and their values, in the order in which they were given.
     pub fn fields(&self) -> Fields<'a> {
-        Fields { pack: self.pack, left: self.len, fields: self.fields, values: self.values }
+        let fields = self.has_masters.then_some(self.master.fields);
+        Fields { pack: self.pack, left: self.len(), fields, values: Some(self.values) }
     }
 }
 

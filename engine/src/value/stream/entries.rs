@@ -6,10 +6,12 @@
 //! Invariants: ids ascend from block to block; `len` is the sum of the blocks' entries; `first` is the id of the first
 //! entry, or zero; no entry is greater than `last`.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use super::StreamId;
 use super::block::{Block, Entry};
+use crate::value::listpack::Pos;
 use crate::value::size_class;
 
 /// The most bytes of a block, whatever the setting, and of an entry's fields and values.
@@ -37,6 +39,13 @@ pub enum TrimTo {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TooLarge;
 
+/// Where an entry was found, to go on from there. Once entries have moved, it leads nowhere.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    moves: u64,
+    at: Pos,
+}
+
 /// The entries of a stream.
 #[derive(Clone, Debug, Default)]
 pub struct Entries {
@@ -48,6 +57,8 @@ pub struct Entries {
     first: StreamId,
     last: StreamId,
     max_deleted: StreamId,
+    /// How often entries may have moved within their blocks, or gone.
+    moves: u64,
 }
 
 impl Entries {
@@ -128,7 +139,7 @@ impl Entries {
         match self.blocks.back_mut().filter(|block| has_room(block, more, limits)) {
             Some(block) => {
                 let before = block.pack().bytes();
-                block.push(id, words);
+                self.moves += u64::from(block.push(id, words));
                 self.pack_bytes = self.pack_bytes - before + block.pack().bytes();
             }
             None => {
@@ -153,13 +164,37 @@ impl Entries {
 
     /// The entries from one id to another, both included, or back. O(log blocks + entries of a block) to begin.
     pub fn walk(&self, start: StreamId, end: StreamId, backwards: bool) -> Walk<'_> {
-        let mut walk = Walk { entries: self, block: 0, at: None, start, end, backwards };
+        let mut walk = Walk { entries: self, block: 0, at: None, is_given: false, start, end, backwards };
         if start > end || start > self.last || end < self.first || self.len == 0 {
             return walk;
         }
-        walk.block = self.block_of(if backwards { end } else { start.max(self.first) });
-        walk.at = self.blocks.get(walk.block).and_then(|block| walk.edge(block));
+        let from = if backwards { end } else { start.max(self.first) };
+        walk.block = self.block_of(from);
+        walk.at = self.blocks.get(walk.block).and_then(|block| block.seek(from, backwards));
+        if walk.at.is_none() {
+            walk.enter_next_block();
+        }
         walk
+    }
+
+    /// The entries behind an id. O(log blocks) to begin if this is where that one was found, and no entry has moved
+    /// since; otherwise as [`walk`](Self::walk).
+    pub fn walk_on(&self, after: StreamId, place: Option<Place>) -> Option<Walk<'_>> {
+        let start = after.next().filter(|&start| start <= self.last)?;
+        if let Some(place) = place.filter(|place| place.moves == self.moves) {
+            let block = self.block_of(after);
+            let at = self.blocks.get(block).and_then(|block| block.at(place.at));
+            if at.is_some_and(|entry| entry.id == after) {
+                let (is_given, end, backwards) = (true, StreamId::MAX, false);
+                return Some(Walk { entries: self, block, at, is_given, start, end, backwards });
+            }
+        }
+        Some(self.walk(start, StreamId::MAX, false))
+    }
+
+    /// Where an entry of this stream is.
+    pub fn place(&self, entry: &Entry<'_>) -> Place {
+        Place { moves: self.moves, at: entry.start() }
     }
 
     /// The block that holds an id, if any does: the last one that begins at it or before it, or the first.
@@ -178,6 +213,7 @@ impl Entries {
         }
         let at = self.block_of(id);
         let Some(block) = self.blocks.get_mut(at) else { return false };
+        self.moves += 1;
         let before = block.pack().bytes();
         if block.len() <= 1 {
             self.blocks.remove(at);
@@ -234,6 +270,7 @@ impl Entries {
             break;
         }
         if removed > 0 {
+            self.moves += 1;
             self.find_first();
         }
         removed
@@ -244,9 +281,13 @@ impl Entries {
         self.first = self.walk(StreamId::MIN, StreamId::MAX, false).next().map_or(StreamId::MIN, |entry| entry.id);
     }
 
-    /// Whether an entry behind `after` is known to have been deleted.
+    /// Whether an entry behind `after` may have been deleted, but for those at the beginning of the stream.
+    ///
+    /// Those count at two places, where all versions of Redis after 7.0 have them count.
     pub fn has_gaps_after(&self, after: StreamId) -> bool {
-        !self.is_empty() && !self.max_deleted.is_zero() && after <= self.max_deleted
+        let deleted = self.max_deleted;
+        let counts = deleted >= self.first || after.is_zero() || after == deleted;
+        !self.is_empty() && !deleted.is_zero() && after <= deleted && counts
     }
 
     /// How many entries had been added when the one with this id was, if that can be told.
@@ -257,15 +298,13 @@ impl Entries {
         if self.is_empty() && id <= self.last || id == self.last {
             return Some(self.added);
         }
-        if id > self.last || !id.is_zero() && id < self.max_deleted {
+        if id > self.last || !self.max_deleted.is_zero() && self.max_deleted >= self.first {
             return None;
         }
-        let is_whole = self.max_deleted.is_zero() || self.max_deleted < self.first;
         match id.cmp(&self.first) {
-            _ if !is_whole => None,
-            std::cmp::Ordering::Less => Some(self.added.wrapping_sub(self.len)),
-            std::cmp::Ordering::Equal => Some(self.added.wrapping_sub(self.len).wrapping_add(1)),
-            std::cmp::Ordering::Greater => None,
+            Ordering::Less => Some(self.added.wrapping_sub(self.len)),
+            Ordering::Equal => Some(self.added.wrapping_sub(self.len).wrapping_add(1)),
+            Ordering::Greater => None,
         }
     }
 }
@@ -282,26 +321,29 @@ fn has_room(block: &Block, more: usize, limits: BlockLimits) -> bool {
 pub struct Walk<'a> {
     entries: &'a Entries,
     block: usize,
+    /// The next entry, or the last one that was given: what is behind it is looked up only when it is asked for.
     at: Option<Entry<'a>>,
+    is_given: bool,
     start: StreamId,
     end: StreamId,
     backwards: bool,
 }
 
 impl<'a> Walk<'a> {
-    fn edge(&self, block: &'a Block) -> Option<Entry<'a>> {
-        if self.backwards { block.last() } else { block.first() }
-    }
-
     fn step(&mut self, entry: &Entry<'a>) {
         let Some(block) = self.entries.blocks.get(self.block) else { return };
         self.at = if self.backwards { block.before(entry) } else { block.after(entry) };
         if self.at.is_none() {
-            let next = if self.backwards { self.block.checked_sub(1) } else { self.block.checked_add(1) };
-            let Some(next) = next else { return };
-            self.block = next;
-            self.at = self.entries.blocks.get(next).and_then(|block| self.edge(block));
+            self.enter_next_block();
         }
+    }
+
+    fn enter_next_block(&mut self) {
+        let next = if self.backwards { self.block.checked_sub(1) } else { self.block.checked_add(1) };
+        let Some(next) = next else { return };
+        self.block = next;
+        let block = self.entries.blocks.get(next);
+        self.at = block.and_then(|block| if self.backwards { block.last() } else { block.first() });
     }
 }
 
@@ -310,12 +352,18 @@ impl<'a> Iterator for Walk<'a> {
 
     fn next(&mut self) -> Option<Entry<'a>> {
         loop {
-            let entry = self.at.take()?;
+            if std::mem::take(&mut self.is_given)
+                && let Some(given) = self.at.take()
+            {
+                self.step(&given);
+            }
+            let entry = self.at?;
             let is_past = if self.backwards { entry.id < self.start } else { entry.id > self.end };
             if is_past {
+                self.at = None;
                 return None;
             }
-            self.step(&entry);
+            self.is_given = true;
             if !entry.is_deleted() && entry.id >= self.start && entry.id <= self.end {
                 return Some(entry);
             }

@@ -8,7 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::ops::{Deref, DerefMut};
 
-use super::{Entries, StreamId};
+use super::entries::Place;
+use super::{Entries, Entry, StreamId, Walk};
 use crate::value::size_class;
 
 /// What a pending entry takes in the two lists, whose nodes are between half full and full.
@@ -56,6 +57,8 @@ impl Consumer {
 #[derive(Clone, Debug)]
 pub struct Group {
     last_id: StreamId,
+    /// Where the last entry was that was delivered.
+    place: Option<Place>,
     entries_read: Option<u64>,
     pending: BTreeMap<StreamId, Pending>,
     /// By number; the number of one that is gone is given to the next.
@@ -69,6 +72,7 @@ impl Group {
     fn new(last_id: StreamId, entries_read: Option<u64>) -> Self {
         Self {
             last_id,
+            place: None,
             entries_read,
             pending: BTreeMap::new(),
             consumers: Vec::new(),
@@ -103,17 +107,26 @@ impl Group {
         Some((entries.added() as i64).wrapping_sub(read as i64))
     }
 
-    /// Notes that the entry with this id, the next behind the last one, is delivered.
-    pub fn advance(&mut self, id: StreamId, entries: &Entries) {
+    /// The entries that nobody has been given. O(1) to begin, as a rule.
+    pub fn unread<'e>(&self, entries: &'e Entries) -> Option<Walk<'e>> {
+        entries.walk_on(self.last_id, self.place)
+    }
+
+    /// Notes that an entry, the next behind the last one, is delivered.
+    pub fn advance(&mut self, entry: &Entry<'_>, entries: &Entries) {
+        let id = entry.id;
         if id <= self.last_id {
             return;
         }
+        // Later versions than 7.0 count on only if nothing between the two entries can have gone.
+        let goes_on = self.last_id >= entries.first_id() && !entries.has_gaps_after(self.last_id);
         self.entries_read = match self.entries_read {
-            Some(read) if !entries.has_gaps_after(id) => Some(read.wrapping_add(1)),
+            Some(read) if goes_on => Some(read.wrapping_add(1)),
             read if entries.added() == 0 => read,
             _ => entries.added_up_to(id),
         };
         self.last_id = id;
+        self.place = Some(entries.place(entry));
     }
 
     /// What is pending, in the order of ids.

@@ -1,6 +1,7 @@
 //! Streams beside plain maps: random operations across the limits of blocks.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use proptest::prelude::*;
 
@@ -98,7 +99,7 @@ proptest! {
     ) {
         let limits = BlockLimits { bytes: limits.0, entries: limits.1 };
         let (mut entries, mut model, mut added) = (Entries::default(), Model::new(), 0);
-        let mut max_deleted = StreamId::MIN;
+        let (mut max_deleted, mut places) = (StreamId::MIN, Vec::new());
         for op in ops {
             match op {
                 Op::Push(ms, seq, words) => {
@@ -135,6 +136,12 @@ proptest! {
                 }
             }
             check(&entries, &model);
+            places.extend(entries.walk(StreamId::MIN, StreamId::MAX, true).take(2).map(|e| (e.id, entries.place(&e))));
+            for (id, place) in &places {
+                let found: Vec<_> = entries.walk_on(*id, Some(*place)).into_iter().flatten().map(|e| copy(&e)).collect();
+                let behind = model.range((Bound::Excluded(*id), Bound::Unbounded));
+                prop_assert_eq!(found, behind.map(|(id, words)| (*id, words.clone())).collect::<Vec<_>>());
+            }
             prop_assert_eq!(entries.added(), added);
             prop_assert_eq!(entries.max_deleted_id(), max_deleted);
         }
