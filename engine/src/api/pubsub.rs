@@ -1,10 +1,9 @@
 //! Publishing, and hearing of what is published, in the same process.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use std::sync::Arc;
-
-use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
+use crossbeam_channel::{Receiver, unbounded};
 
 use crate::command::{ChannelKind, Core, Message, Subscriber};
 use crate::engine::Engine;
@@ -54,10 +53,7 @@ impl Subscription {
 
     /// The next message; `None` if none comes within `timeout`.
     pub fn next_timeout(&self, timeout: Duration) -> Option<Message> {
-        match self.messages.recv_timeout(timeout) {
-            Ok(message) => Some(message),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.messages.recv_timeout(timeout).ok()
     }
 }
 

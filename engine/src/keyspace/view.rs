@@ -557,12 +557,12 @@ impl<'k> View<'k> {
             self.changes = 0;
         }
         if let Some(heard) = self.heard.take() {
-            self.tell_listener(*heard);
+            self.tell_listeners(&heard);
         }
     }
 
     #[cold]
-    fn tell_listener(&mut self, heard: Heard) {
+    fn tell_listeners(&mut self, heard: &Heard) {
         for listener in self.space.listeners.read().iter() {
             self.position = self.position.max(listener.effects(&heard.effects));
             for (db, event, key) in &heard.events {

@@ -4,10 +4,10 @@
 //!  total (4, low byte first) | count (2) | entry ... | 0xff
 //! ```
 //!
-//! Each entry carries its length in front and behind (see [`entry`]), so a listpack is walked in both directions. The
+//! Each entry carries its length in front and behind (see `entry`), so a listpack is walked in both directions. The
 //! count 65535 stands for "many: walk and see".
 //!
-//! Invariant: the bytes between the header and the last byte are whole entries as [`entry::validate`] wants them, as
+//! Invariant: the bytes between the header and the last byte are whole entries as `entry::validate` wants them, as
 //! many as the count says if it says anything. A change is one move of what lies behind it.
 
 mod entry;

@@ -42,7 +42,7 @@ fn keys(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Re
 }
 
 fn random_key(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    match context.on_walk(|walk| generic::random_key(walk))? {
+    match context.on_walk(generic::random_key)? {
         Some(key) => reply.bulk(&key),
         None => reply.null(),
     }
