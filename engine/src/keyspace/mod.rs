@@ -7,6 +7,7 @@ mod effect;
 mod entry;
 mod evict;
 mod expire;
+mod interest;
 mod prefetch;
 mod reclaim;
 mod settings;
@@ -16,6 +17,7 @@ mod taken;
 mod tests;
 mod typed;
 mod view;
+mod waiters;
 mod walk;
 mod watch;
 
@@ -27,6 +29,7 @@ pub use stripe::{KeyTable, Stripe, TableId};
 pub use taken::Taken;
 pub use typed::{Collection, Edit};
 pub use view::{Access, View};
+pub use waiters::{Wait, WaitEnd, Waiter, Waiting, Waits, Wanted};
 pub use walk::Walk;
 pub use watch::Watch;
 
@@ -103,6 +106,7 @@ pub struct Keyspace {
     clock: Clock,
     settings: Settings,
     counters: Counters,
+    waiting: Waiting,
     /// Memory in use outside of the keyspace: clients' buffers.
     other_bytes: AtomicUsize,
     /// While loading, and on a replica, nothing is deleted by the clock.
@@ -150,6 +154,7 @@ impl Keyspace {
             clock,
             settings: Settings::default(),
             counters: Counters::default(),
+            waiting: Waiting::default(),
             other_bytes: AtomicUsize::new(0),
             hold_expired: AtomicBool::new(false),
             wanted: AtomicU8::new(0),
@@ -173,6 +178,11 @@ impl Keyspace {
     /// Figures since the start.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// Figures about those who wait for keys.
+    pub fn waiting(&self) -> &Waiting {
+        &self.waiting
     }
 
     /// The hash function of this keyspace.

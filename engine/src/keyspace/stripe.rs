@@ -8,7 +8,7 @@ use crate::table::{self, KeyHasher, Slot, Table};
 use crate::value::Value;
 
 use super::entry::{Entry, EntryMut, EntryPtr, NewValue, with_deadline};
-use super::watch::Watchers;
+use super::interest::Interest;
 use super::{Key, Keyspace, Taken};
 
 /// Which table of a stripe: the database. In cluster mode it is going to be database and slot.
@@ -25,8 +25,8 @@ pub struct Stripe {
     base: u32,
     /// Turned when a snapshot begins; entries made afterwards carry the new value and are not part of it.
     pub(super) epoch: bool,
-    /// Who watches its keys.
-    pub(super) watchers: Watchers,
+    /// Who has to hear of changes.
+    pub(super) interest: Interest,
 }
 
 /// The keys of one database in one stripe.
@@ -61,7 +61,7 @@ impl Making<'_> {
 
 impl Stripe {
     pub(super) fn new(base: u32) -> Self {
-        Self { tables: Vec::new(), base, epoch: false, watchers: Watchers::default() }
+        Self { tables: Vec::new(), base, epoch: false, interest: Interest::default() }
     }
 
     #[inline]
@@ -83,16 +83,16 @@ impl Stripe {
     }
 
     pub(super) fn table_or_new(&mut self, id: TableId) -> &mut KeyTable {
-        self.table_and_watchers(id).0
+        self.table_and_interest(id).0
     }
 
-    /// The table of a database, made if it is not there, and those who watch keys.
-    pub(super) fn table_and_watchers(&mut self, id: TableId) -> (&mut KeyTable, &Watchers) {
+    /// The table of a database, made if it is not there, and who has to hear of changes.
+    pub(super) fn table_and_interest(&mut self, id: TableId) -> (&mut KeyTable, &Interest) {
         let i = self.index(id).unwrap_or_else(|i| {
             self.tables.insert(i, (id, KeyTable::new(self.base)));
             i
         });
-        (&mut self.tables[i].1, &self.watchers)
+        (&mut self.tables[i].1, &self.interest)
     }
 
     /// Takes a table away, with all its keys.
@@ -104,8 +104,10 @@ impl Stripe {
 
     /// Tells those who watch a key of database `id` that is in one of the databases `now`.
     fn watched_keys_changed(&self, id: TableId, now: &[TableId]) {
-        self.watchers
-            .all_changed(id, |key| now.iter().filter_map(|&db| self.table(db)).any(|table| table.find(key).is_some()));
+        if let Some(all) = self.interest.get() {
+            let is_there = |key: &Key<'_>| now.iter().filter_map(|&db| self.table(db)).any(|t| t.find(key).is_some());
+            all.watchers.all_changed(id, is_there);
+        }
     }
 
     /// Exchanges two databases.

@@ -7,8 +7,9 @@
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
+use super::interest::Interest;
 use super::stripe::{KeyTable, Making};
-use super::watch::Watchers;
+use super::view::Marks;
 use super::{Effect, Event, EventClass, Key, Keyspace, NewValue, ValueMut, ValueRef, View};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
@@ -76,9 +77,9 @@ collections! {
 pub struct Edit<'v, T: Collection> {
     table: &'v mut KeyTable,
     space: &'v Keyspace,
-    watchers: &'v Watchers,
+    interest: &'v Interest,
     db: u32,
-    view_changed: &'v mut bool,
+    marks: &'v mut Marks,
     key: Key<'v>,
     making: Making<'v>,
     state: State<T>,
@@ -132,8 +133,7 @@ impl<T: Collection> DerefMut for Edit<'_, T> {
 impl<T: Collection> Drop for Edit<'_, T> {
     fn drop(&mut self) {
         if self.changed {
-            *self.view_changed = true;
-            self.watchers.changed(self.db, self.key.bytes);
+            self.interest.changed(self.db, &self.key, self.marks);
         }
         let (bytes, is_void, earliest) = (self.bytes(), self.is_void(), self.earliest());
         match &mut self.state {
@@ -209,8 +209,8 @@ impl View<'_> {
 
     fn edit_of<'v, T: Collection>(&'v mut self, key: &Key<'v>, state: State<T>, changed: bool) -> Edit<'v, T> {
         let (making, space, db) = (self.making(key.hash), self.space(), self.db());
-        let (table, watchers, view_changed) = self.open_table(key.hash);
-        Edit { table, space, watchers, db, view_changed, key: *key, making, state, changed }
+        let (table, interest, marks) = self.open_table(key.hash);
+        Edit { table, space, interest, db, marks, key: *key, making, state, changed }
     }
 
     fn find_to_edit<T: Collection>(&mut self, key: &Key<'_>, touches: bool) -> Result<State<T>> {

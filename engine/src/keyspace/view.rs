@@ -6,12 +6,14 @@
 //! error, not a deadlock.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::entry::{Entry, EntryMut, NewValue};
-use super::stripe::{KeyTable, Making, Stripe};
-use super::watch::Watchers;
+use super::interest::Interest;
+use super::stripe::{KeyTable, Making, Stripe, TableId};
+use super::waiters::{self, Ready, Waiter};
 use super::{DbSize, Effect, Event, Key, Keyspace, LogPosition, Reads, Taken, Wants};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
@@ -27,7 +29,7 @@ pub enum Access {
     Write,
 }
 
-enum Guard<'k> {
+pub(super) enum Guard<'k> {
     Read(ReadGuard<'k, Stripe>),
     Write(WriteGuard<'k, Stripe>),
 }
@@ -41,14 +43,14 @@ impl Guard<'_> {
     }
 }
 
-enum Held<'k> {
+pub(super) enum Held<'k> {
     One((usize, Guard<'k>)),
     /// In the order of their numbers. On the heap, because a view is moved about and most have one stripe.
     Many(Vec<(usize, Guard<'k>)>),
 }
 
 impl<'k> Held<'k> {
-    fn all(&self) -> &[(usize, Guard<'k>)] {
+    pub(super) fn all(&self) -> &[(usize, Guard<'k>)] {
         match self {
             Self::One(one) => std::slice::from_ref(one),
             Self::Many(many) => many,
@@ -64,7 +66,7 @@ impl<'k> Held<'k> {
 
     /// The guard of a stripe, if it is held.
     #[inline]
-    fn guard(&self, wanted: usize) -> Option<&Guard<'k>> {
+    pub(super) fn guard(&self, wanted: usize) -> Option<&Guard<'k>> {
         match self {
             Self::One((stripe, guard)) => (*stripe == wanted).then_some(guard),
             Self::Many(guards) => index(guards, wanted).map(|i| &guards[i].1),
@@ -92,11 +94,38 @@ fn index(guards: &[(usize, Guard<'_>)], wanted: usize) -> Option<usize> {
     }
 }
 
-/// What a view has to tell a listener.
+/// What a view has to tell when it ends, to listeners and to those who wait.
 #[derive(Default)]
 struct Heard {
     effects: Vec<Effect>,
     events: Vec<(u32, Event, Vec<u8>)>,
+    /// Keys that may hold what somebody waits for.
+    ready: Vec<Ready>,
+    /// Those who were served and have yet to be told.
+    served: Vec<Arc<Waiter>>,
+}
+
+/// What a view has done so far that its end will look at.
+#[derive(Default)]
+pub(super) struct Marks {
+    pub(super) changed: bool,
+    /// Nothing, mostly: nobody listens.
+    heard: Option<Box<Heard>>,
+}
+
+impl Marks {
+    pub(super) fn note_ready(&mut self, db: TableId, key: &Key<'_>) {
+        let ready = Ready { db, hash: key.hash, key: key.bytes.into() };
+        self.heard.get_or_insert_default().ready.push(ready);
+    }
+
+    pub(super) fn take_ready(&mut self) -> Vec<Ready> {
+        self.heard.as_mut().map(|heard| std::mem::take(&mut heard.ready)).unwrap_or_default()
+    }
+
+    pub(super) fn note_served(&mut self, waiter: Arc<Waiter>) {
+        self.heard.get_or_insert_default().served.push(waiter);
+    }
 }
 
 per_thread! {
@@ -109,20 +138,20 @@ per_thread! {
 /// Some stripes of a keyspace, held for reading or for writing, and one database chosen.
 pub struct View<'k> {
     space: &'k Keyspace,
-    held: Held<'k>,
+    pub(super) held: Held<'k>,
     db: u32,
     now: Millis,
     /// Whether reads count as an access.
     touches: bool,
     wanted: Wants,
-    changed: bool,
+    pub(super) marks: Marks,
     changes: u64,
     hits: Cell<u32>,
     misses: Cell<u32>,
     /// What ends a view has been done.
     closed: bool,
-    /// Nothing, mostly: nobody listens.
-    heard: Option<Box<Heard>>,
+    /// And this thread may enter the keyspace again.
+    left: bool,
     position: LogPosition,
 }
 
@@ -183,18 +212,18 @@ impl<'k> View<'k> {
     fn with(space: &'k Keyspace, db: u32, now: Millis, held: Held<'k>) -> Self {
         Self {
             space,
-            held,
+            held: held.with_further(space),
             db,
             now,
             touches: true,
             // Read after locking: whoever starts to listen holds all stripes meanwhile.
             wanted: Wants::from_bits_truncate(space.wanted.load(Relaxed)),
-            changed: false,
+            marks: Marks::default(),
             changes: 0,
             hits: Cell::new(0),
             misses: Cell::new(0),
             closed: false,
-            heard: None,
+            left: false,
             position: 0,
         }
     }
@@ -257,7 +286,7 @@ impl<'k> View<'k> {
         self.held.all().iter().map(|(i, guard)| (*i, guard.get()))
     }
 
-    fn stripes_mut(&mut self) -> impl Iterator<Item = &mut Stripe> {
+    pub(super) fn stripes_mut(&mut self) -> impl Iterator<Item = &mut Stripe> {
         self.held.all_mut().iter_mut().filter_map(|(_, guard)| match guard {
             Guard::Write(stripe) => Some(&mut **stripe),
             Guard::Read(_) => None,
@@ -368,14 +397,13 @@ impl<'k> View<'k> {
         Making { space: self.space, epoch, clock: None, now: self.now, touches: self.touches }
     }
 
-    /// The table of the chosen database in the stripe of `hash`, those who watch its keys, and the mark that something
-    /// has changed.
-    pub(super) fn open_table(&mut self, hash: u64) -> (&mut KeyTable, &Watchers, &mut bool) {
+    /// The table of the chosen database in the stripe of `hash`, who has to hear of changes, and what is noted of them.
+    pub(super) fn open_table(&mut self, hash: u64) -> (&mut KeyTable, &Interest, &mut Marks) {
         let (db, stripe) = (self.db, self.space.stripe_of(hash));
         match self.held.guard_mut(stripe) {
             Some(Guard::Write(stripe)) => {
-                let (table, watchers) = stripe.table_and_watchers(db);
-                (table, watchers, &mut self.changed)
+                let (table, interest) = stripe.table_and_interest(db);
+                (table, interest, &mut self.marks)
             }
             _ => undeclared(),
         }
@@ -384,8 +412,10 @@ impl<'k> View<'k> {
     /// Notes that a key is not what it was.
     #[inline]
     fn note_change(&mut self, key: &Key<'_>) {
-        self.changed = true;
-        self.stripe(key.hash).watchers.changed(self.db, key.bytes);
+        match self.held.guard(self.space.stripe_of(key.hash)) {
+            Some(guard) => guard.get().interest.changed(self.db, key, &mut self.marks),
+            None => undeclared(),
+        }
     }
 
     /// Whether reads count as an access.
@@ -477,7 +507,8 @@ impl<'k> View<'k> {
         if keys == 0 {
             return 0;
         }
-        self.changed = true;
+        self.marks.changed = true;
+        self.note_database(db);
         let taken: Vec<KeyTable> = self.stripes_mut().filter_map(|s| s.take(db)).collect();
         if background {
             self.space.reclaimer.send(Box::new(taken));
@@ -487,7 +518,10 @@ impl<'k> View<'k> {
 
     /// Exchanges two databases; the view holds everything.
     pub fn swap(&mut self, a: u32, b: u32) {
-        self.changed = true;
+        self.marks.changed = true;
+        for db in [a, b] {
+            self.note_database(db);
+        }
         for stripe in self.stripes_mut() {
             stripe.swap(a, b);
         }
@@ -506,7 +540,7 @@ impl<'k> View<'k> {
         self.changes += 1;
         if self.wanted.contains(Wants::EFFECTS) {
             let effect = Effect { db: self.db, ..effect() };
-            self.heard.get_or_insert_default().effects.push(effect);
+            self.marks.heard.get_or_insert_default().effects.push(effect);
         }
     }
 
@@ -514,7 +548,7 @@ impl<'k> View<'k> {
     pub fn announce(&mut self, key: &Key<'_>, event: Event) {
         if self.wanted.contains(Wants::EVENTS) {
             let event = (self.db, event, key.bytes.to_vec());
-            self.heard.get_or_insert_default().events.push(event);
+            self.marks.heard.get_or_insert_default().events.push(event);
         }
     }
 
@@ -531,43 +565,60 @@ impl<'k> View<'k> {
 
     /// Ends the view: counts, logs and announces what was changed, and lets the stripes go. Returns the log position
     /// that covers it, which a reply must not overtake.
+    ///
+    /// Those who wait for what was changed are served first, and told last.
     pub fn close(mut self) -> LogPosition {
         self.finish();
-        self.closed = true;
         self.position
     }
 
     fn finish(&mut self) {
+        self.closed = true;
+        if self.marks.heard.as_ref().is_some_and(|heard| !heard.ready.is_empty()) {
+            self.serve_waiters();
+        }
         debug_assert!(
-            self.changed == (self.changes > 0) || std::thread::panicking(),
+            self.marks.changed == (self.changes > 0) || std::thread::panicking(),
             "a change without an effect, or an effect without a change"
         );
         let reads = self.take_reads();
         if reads != Reads::default() {
             self.space.count_reads(self.held.first() as u64, reads);
         }
-        if self.changed {
+        if self.marks.changed {
             let cell = &self.space.stripes[self.held.first()];
             for (i, stripe) in self.stripes() {
                 self.space.stripes[i].bytes.store(stripe.bytes(), Relaxed);
             }
             // Two stores need no atomic addition: the stripe is held for writing.
             cell.changes.store(cell.changes.load(Relaxed) + self.changes, Relaxed);
-            self.changed = false;
+            self.marks.changed = false;
             self.changes = 0;
         }
-        if let Some(heard) = self.heard.take() {
-            self.tell_listeners(&heard);
+        if let Some(heard) = self.marks.heard.take() {
+            self.tell(&heard);
         }
     }
 
     #[cold]
-    fn tell_listeners(&mut self, heard: &Heard) {
-        for listener in self.space.listeners.read().iter() {
+    fn tell(&mut self, heard: &Heard) {
+        let listeners = self.space.listeners.read();
+        for listener in listeners.iter() {
             self.position = self.position.max(listener.effects(&heard.effects));
+        }
+        waiters::deliver(&heard.served, self.position);
+        for listener in listeners.iter() {
             for (db, event, key) in &heard.events {
                 listener.event(*db, *event, key);
             }
+        }
+        drop(listeners);
+        if !heard.served.is_empty() {
+            // Whoever is woken may want the stripes at once, perhaps on this very thread.
+            self.held = Held::Many(Vec::new());
+            leave(self.space);
+            self.left = true;
+            waiters::wake(&heard.served);
         }
     }
 }
@@ -577,7 +628,9 @@ impl Drop for View<'_> {
         if !self.closed {
             self.finish();
         }
-        leave(self.space);
+        if !self.left {
+            leave(self.space);
+        }
     }
 }
 
@@ -631,7 +684,7 @@ fn leave_one(here: usize, first: usize, others: usize) {
     ENTERED.with(|e| e.set((first, others)));
 }
 
-fn lock(space: &Keyspace, stripe: usize, access: Access) -> Guard<'_> {
+pub(super) fn lock(space: &Keyspace, stripe: usize, access: Access) -> Guard<'_> {
     let lock = &space.stripes[stripe].lock;
     match access {
         Access::Read => Guard::Read(lock.read()),

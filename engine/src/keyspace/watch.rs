@@ -1,6 +1,6 @@
 //! Watched keys: sessions that want to know whether a key has changed since they looked at it.
 //!
-//! A stripe knows who watches its keys, so a change costs one look at a pointer where nobody watches anything. Whoever
+//! A stripe knows who watches its keys (see `interest.rs`). Whoever
 //! changes a key holds its stripe for writing, and so does whoever begins or ends to watch: a mark is never missed.
 
 use std::collections::HashMap;
@@ -23,8 +23,6 @@ impl Watch {
     }
 }
 
-type ByKey = HashMap<(TableId, Box<[u8]>), Watched>;
-
 /// A key that is watched.
 struct Watched {
     hash: u64,
@@ -39,24 +37,27 @@ impl Watched {
     }
 }
 
-/// Who watches the keys of a stripe. Nothing, mostly.
+/// Who watches the keys of a stripe.
 #[derive(Default)]
-pub(super) struct Watchers(Option<Box<ByKey>>);
+pub(super) struct Watchers(HashMap<(TableId, Box<[u8]>), Watched>);
 
 impl Watchers {
     /// Tells those who watch a key that it has changed.
-    #[inline]
     pub(super) fn changed(&self, id: TableId, key: &[u8]) {
-        if let Some(all) = &self.0
-            && let Some(watched) = all.get(&(id, key.into()))
+        if !self.0.is_empty()
+            && let Some(watched) = self.0.get(&(id, key.into()))
         {
             watched.tell();
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Tells those who watch keys of a database, where `is_there` says that the key is.
     pub(super) fn all_changed(&self, id: TableId, is_there: impl Fn(&Key<'_>) -> bool) {
-        for ((db, bytes), watched) in self.0.iter().flat_map(|all| all.iter()) {
+        for ((db, bytes), watched) in &self.0 {
             if *db == id && is_there(&Key { bytes, hash: watched.hash }) {
                 watched.tell();
             }
@@ -65,21 +66,17 @@ impl Watchers {
 
     fn add(&mut self, id: TableId, key: &Key<'_>, watch: &Arc<Watch>) {
         let place = (id, Box::from(key.bytes));
-        let watched = self.0.get_or_insert_default().entry(place).or_insert(Watched { hash: key.hash, by: Vec::new() });
+        let watched = self.0.entry(place).or_insert(Watched { hash: key.hash, by: Vec::new() });
         watched.by.push(watch.clone());
     }
 
     fn remove(&mut self, id: TableId, key: &Key<'_>, watch: &Arc<Watch>) {
-        let Some(all) = &mut self.0 else { return };
         let place = (id, Box::from(key.bytes));
-        if let Some(watched) = all.get_mut(&place) {
+        if let Some(watched) = self.0.get_mut(&place) {
             watched.by.retain(|w| !Arc::ptr_eq(w, watch));
             if watched.by.is_empty() {
-                all.remove(&place);
+                self.0.remove(&place);
             }
-        }
-        if all.is_empty() {
-            self.0 = None;
         }
     }
 }
@@ -90,13 +87,17 @@ impl View<'_> {
     pub fn watch(&mut self, key: &Key<'_>, watch: &Arc<Watch>) -> bool {
         self.drop_expired(key);
         let db = self.db();
-        self.stripe_mut(key.hash).watchers.add(db, key, watch);
+        self.stripe_mut(key.hash).interest.get_or_begin().watchers.add(db, key, watch);
         self.peek(key).is_some()
     }
 
     /// Watches a key no more. The view holds it for writing.
     pub fn unwatch(&mut self, key: &Key<'_>, watch: &Arc<Watch>) {
         let db = self.db();
-        self.stripe_mut(key.hash).watchers.remove(db, key, watch);
+        let interest = &mut self.stripe_mut(key.hash).interest;
+        if let Some(all) = interest.get_mut() {
+            all.watchers.remove(db, key, watch);
+            interest.tidy();
+        }
     }
 }
