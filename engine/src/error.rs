@@ -59,6 +59,11 @@ impl Error {
         Self::new([before.as_bytes(), quoted, after.as_bytes()].concat())
     }
 
+    /// The caller, in this process, was ended by somebody else.
+    pub(crate) fn killed() -> Self {
+        Self::new("ERR the connection was ended by CLIENT KILL")
+    }
+
     /// There is no configuration file that could be rewritten.
     pub fn no_config_file() -> Self {
         Self::new("ERR The server is running without a config file")

@@ -56,6 +56,7 @@ pub mod error;
 pub mod keyspace;
 pub mod operation;
 pub mod session;
+mod slot;
 mod stopwatch;
 mod sync;
 pub mod sys;

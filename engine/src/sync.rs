@@ -13,7 +13,31 @@ pub(crate) use std::sync::atomic::AtomicU32 as PlainAtomicU32;
 mod imp {
     pub(crate) type ReadGuard<'a, T> = parking_lot::RwLockReadGuard<'a, T>;
     pub(crate) type WriteGuard<'a, T> = parking_lot::RwLockWriteGuard<'a, T>;
-    pub(crate) use parking_lot::{Mutex, RwLock};
+    pub(crate) use parking_lot::{Mutex, MutexGuard, RwLock};
+
+    #[derive(Debug)]
+    pub(crate) struct Condvar(parking_lot::Condvar);
+
+    impl Condvar {
+        pub(crate) fn new() -> Self {
+            Self(parking_lot::Condvar::new())
+        }
+        pub(crate) fn notify_all(&self) {
+            self.0.notify_all();
+        }
+        /// Waits to be notified, or until then.
+        pub(crate) fn wait<'a, T>(
+            &self,
+            mut guard: MutexGuard<'a, T>,
+            until: Option<std::time::Instant>,
+        ) -> MutexGuard<'a, T> {
+            match until {
+                Some(until) => drop(self.0.wait_until(&mut guard, until)),
+                None => self.0.wait(&mut guard),
+            }
+            guard
+        }
+    }
 }
 
 #[cfg(shuttle)]
@@ -40,6 +64,26 @@ mod imp {
         }
         pub(crate) fn try_read(&self) -> Option<ReadGuard<'_, T>> {
             self.0.try_read().ok()
+        }
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct Condvar(shuttle::sync::Condvar);
+
+    impl Condvar {
+        pub(crate) fn new() -> Self {
+            Self(shuttle::sync::Condvar::new())
+        }
+        pub(crate) fn notify_all(&self) {
+            self.0.notify_all();
+        }
+        /// There is no time here: a test gives up in another way.
+        pub(crate) fn wait<'a, T>(
+            &self,
+            guard: MutexGuard<'a, T>,
+            _until: Option<std::time::Instant>,
+        ) -> MutexGuard<'a, T> {
+            self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
         }
     }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::Output;
 use crate::clock::Millis;
+use crate::keyspace::{LogPosition, WaitEnd, Waiter};
 use crate::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use crate::sync::{Mutex, RwLock};
 
@@ -69,8 +71,12 @@ pub struct Client {
     pub queued: AtomicI32,
     /// How many keys it watches.
     pub watched: AtomicU32,
-    /// Pushes that its own thread has yet to send, in RESP.
+    /// The waits that it is blocked in: one, but for the client that stands for all who keep no state.
+    blocked: Mutex<Vec<Arc<Waiter>>>,
+    /// Pushes, and replies that were waited for, that its own thread has yet to send, in RESP.
     pushes: Mutex<Vec<u8>>,
+    /// Up to where the log has to be synced before they may be.
+    pushes_position: AtomicU64,
     /// Whether there are some.
     pushed: AtomicBool,
     /// Wakes the thread that owns the session.
@@ -90,9 +96,44 @@ impl Client {
     /// Ends the client, from any thread. Its own thread does it when it next looks.
     pub fn kill(&self) {
         self.killed.store(true, Relaxed);
+        self.unblock(WaitEnd::Unblocked);
+        self.wake();
+    }
+
+    /// Makes the thread that owns the session look at it.
+    pub(crate) fn wake(&self) {
         if let Some(wake) = &self.wake {
             wake();
         }
+    }
+
+    /// Whether it waits for something.
+    pub fn is_blocked(&self) -> bool {
+        !self.blocked.lock().is_empty()
+    }
+
+    /// Ends its wait. False if it waits for nothing.
+    pub fn unblock(&self, how: WaitEnd) -> bool {
+        // Not under the lock: whoever is woken may take it.
+        let waiters = self.blocked.lock().clone();
+        waiters.iter().any(|waiter| waiter.unblock(how))
+    }
+
+    pub(crate) fn begin_block(&self, waiter: &Arc<Waiter>) {
+        self.blocked.lock().push(waiter.clone());
+    }
+
+    pub(crate) fn end_block(&self, waiter: &Arc<Waiter>) {
+        self.blocked.lock().retain(|w| !Arc::ptr_eq(w, waiter));
+    }
+
+    /// Adds the reply to a command that has waited, in the client's own version of the protocol. Whoever does so wakes
+    /// the client.
+    pub(crate) fn answer(&self, bytes: &[u8], position: LogPosition) {
+        let mut pushes = self.pushes.lock();
+        pushes.extend_from_slice(bytes);
+        self.pushes_position.fetch_max(position, Relaxed);
+        self.pushed.store(true, Relaxed);
     }
 
     /// Whether somebody wants it gone.
@@ -114,8 +155,8 @@ impl Client {
         }
         self.pushed.store(true, Relaxed);
         drop(pushes);
-        if first && let Some(wake) = &self.wake {
-            wake();
+        if first {
+            self.wake();
         }
     }
 
@@ -130,6 +171,12 @@ impl Client {
         let mut pushes = self.pushes.lock();
         self.pushed.store(false, Relaxed);
         std::mem::take(&mut *pushes)
+    }
+
+    /// Writes what waits to be sent. For the client's own thread.
+    pub(crate) fn send_pushes(&self, output: &mut Output) {
+        output.raw(&self.take_pushes());
+        output.depends_on(self.pushes_position.load(Relaxed));
     }
 
     /// Whether it hears channels, which puts it into another class of clients.
@@ -250,7 +297,9 @@ impl Clients {
             subscriptions: Default::default(),
             queued: AtomicI32::new(-1),
             watched: AtomicU32::new(0),
+            blocked: Mutex::default(),
             pushes: Mutex::default(),
+            pushes_position: AtomicU64::new(0),
             pushed: AtomicBool::new(false),
             wake,
         });

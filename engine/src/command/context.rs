@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::{Arc, OnceLock};
 
+use super::blocking::Blocked;
 use super::host::Embedded;
 use super::notify::Notifications;
 use super::transactions::Transaction;
@@ -166,6 +167,8 @@ pub struct Caller {
     pub close: bool,
     /// What it hears, if it has ever subscribed.
     pub subscriptions: Option<Box<Subscriptions>>,
+    /// What it waits for, if it does.
+    pub(crate) blocked: Option<Box<Blocked>>,
     /// What it has queued and watches, if it does.
     pub(crate) transaction: Option<Box<Transaction>>,
     /// Look-ups of its last commands, not yet among the keyspace's figures.
@@ -184,6 +187,7 @@ impl Caller {
             no_touch: false,
             close: false,
             subscriptions: None,
+            blocked: None,
             transaction: None,
             reads: Reads::default(),
         }

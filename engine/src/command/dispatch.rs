@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use super::args::positions_to_lock;
+use super::blocking;
 use super::registry::Keys;
 use super::{Args, Caller, Command, Context, Core, Flags, Registry, Reply, ReplyMode, Run};
 use crate::error::{Error, Result};
@@ -91,6 +92,8 @@ pub enum Outcome {
     Queued,
     /// Clients are paused: try again later, nothing was done.
     Postponed,
+    /// It waits, and its reply is to come: see [`Caller::blocked`].
+    Blocked,
 }
 
 /// Runs a request and writes its reply.
@@ -118,7 +121,7 @@ pub fn dispatch(
         return Outcome::Queued;
     }
     match call(core, caller, now, command, args, reply) {
-        Ok(()) => Outcome::Done,
+        Ok(outcome) => outcome,
         Err(error) => {
             core.stats.error(&error);
             reply.error(&error);
@@ -272,7 +275,7 @@ fn call(
     command: &Command,
     args: &Args<'_>,
     reply: &mut Reply<'_>,
-) -> Result<()> {
+) -> Result<Outcome> {
     let access = command.access;
     let (run, mut view) = match command.spec.run {
         Run::Keys(run) => {
@@ -291,8 +294,9 @@ fn call(
             if let Some(output) = reply.output() {
                 output.depends_on(position);
             }
-            return Ok(());
+            return Ok(Outcome::Done);
         }
+        Run::Blocking(run) => return blocking::call(core, caller, now, (run, access), args, reply),
         Run::Container => return Err(Error::arity(&command.full_name)),
     };
     if caller.no_touch {
@@ -304,7 +308,7 @@ fn call(
     if let Some(output) = reply.output() {
         output.depends_on(position);
     }
-    result
+    result.map(|()| Outcome::Done)
 }
 
 /// Drops or keeps a reply as the caller wants it: called after each command with the output's length before it.

@@ -1,5 +1,6 @@
 //! Lists.
 
+mod blocking;
 mod options;
 
 use super::{Args, Categories, Flags, Group, KeyFlags, KeySpec, Reply, Run, Spec};
@@ -23,6 +24,11 @@ const fn spec(name: &'static str, arity: i32, run: Run) -> Spec {
 }
 
 pub(super) const COMMANDS: &[Spec] = &[
+    blocking::BLMOVE,
+    blocking::BLMPOP,
+    blocking::BLPOP,
+    blocking::BRPOP,
+    blocking::BRPOPLPUSH,
     spec("lindex", 3, Run::Keys(&lindex)).flags(Flags::READONLY).keys(&[KeySpec::at(1, READS)]).docs(
         "1.0.0",
         "Gives the element with an index.",
@@ -200,16 +206,27 @@ fn rpop(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<(
 }
 
 fn lmpop(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    let (side, count) = options::multi_pop(args)?;
-    let popped = list::pop_first(view, args.keys(), side, count, |key, count, part| {
+    let (side, count) = options::multi_pop(args, 1)?;
+    if !pop_first(view, args.keys(), side, count, reply)? {
+        reply.null_array();
+    }
+    Ok(())
+}
+
+/// Whether there was a list to take from.
+fn pop_first<'k>(
+    view: &mut View<'_>,
+    keys: impl Iterator<Item = Key<'k>>,
+    side: Side,
+    count: usize,
+    reply: &mut Reply<'_>,
+) -> Result<bool> {
+    let popped = list::pop_first(view, keys, side, count, |key, count, part| {
         reply.array(2);
         reply.bulk(key);
         reply_part(reply, count, part);
     })?;
-    if popped.is_none() {
-        reply.null_array();
-    }
-    Ok(())
+    Ok(popped.is_some())
 }
 
 fn llen(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
@@ -290,11 +307,22 @@ fn move_between(
     sides: (Side, Side),
     reply: &mut Reply<'_>,
 ) -> Result<()> {
-    let read = |element: Element<'_>| reply_element(reply, element);
-    if list::move_between(view, source, destination, sides.0, sides.1, read)?.is_none() {
+    if !try_to_move(view, source, destination, sides, reply)? {
         reply.null();
     }
     Ok(())
+}
+
+/// Whether there was an element to move.
+fn try_to_move(
+    view: &mut View<'_>,
+    source: &Key<'_>,
+    destination: &Key<'_>,
+    sides: (Side, Side),
+    reply: &mut Reply<'_>,
+) -> Result<bool> {
+    let read = |element: Element<'_>| reply_element(reply, element);
+    Ok(list::move_between(view, source, destination, sides.0, sides.1, read)?.is_some())
 }
 
 fn lmove(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {

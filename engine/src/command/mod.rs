@@ -5,6 +5,7 @@
 
 mod args;
 mod auth;
+mod blocking;
 mod channels;
 mod clients;
 mod context;
@@ -47,6 +48,7 @@ mod transactions;
 
 pub use args::{Args, Positions, key_flags, key_positions};
 pub use auth::{Auth, DEFAULT_USER};
+pub use blocking::Block;
 pub(crate) use channels::Subscriber;
 pub use channels::{ChannelKind, Channels, Message};
 pub use clients::{Client, Clients, Names, Origin, Pause, Totals};
@@ -58,7 +60,7 @@ pub use log::{CommandLog, CommandLogs, LogEntry, Measured};
 pub use pubsub::Subscriptions;
 pub use registry::{Command, Registry};
 pub use reply::{Begun, Output, Reply, Tree, Value};
-pub use spec::{Begin, ContextFn, Find, Group, KeySpec, Run, Spec, ViewFn};
+pub use spec::{Begin, BlockFn, ContextFn, Find, Group, KeySpec, Run, Spec, ViewFn};
 pub use stats::{CommandStats, EngineStats, Rates, Streak};
 
 /// The commands that every engine has, by group.

@@ -6,7 +6,7 @@ mod pop;
 mod range;
 mod scan;
 
-use super::{Args, Categories, Flags, Group, KeyFlags, KeySpec, Reply, Run, Spec};
+use super::{Args, Block, Categories, Flags, Group, KeyFlags, KeySpec, Reply, Run, Spec};
 use crate::error::{Error, Result};
 use crate::keyspace::View;
 use crate::operation::sorted_set;
@@ -29,6 +29,9 @@ const fn spec(name: &'static str, arity: i32, run: Run) -> Spec {
 }
 
 pub(super) const COMMANDS: &[Spec] = &[
+    pop::BZMPOP,
+    pop::BZPOPMAX,
+    pop::BZPOPMIN,
     add::ZADD,
     spec("zcard", 2, Run::Keys(&zcard)).flags(FAST_READ).keys(&[KeySpec::at(1, LOOKS)]).docs(
         "1.2.0",

@@ -1,7 +1,7 @@
 //! What is declared of a command, once: everything else (`COMMAND`, ACL, key extraction, locking, routing, the docs)
 //! is derived from it.
 
-use super::{Args, Categories, Context, Flags, KeyFlags, Reply};
+use super::{Args, Block, Categories, Context, Flags, KeyFlags, Reply};
 use crate::error::Result;
 use crate::keyspace::View;
 
@@ -120,6 +120,9 @@ impl KeySpec {
 
 /// A command on the stripes that it asked for.
 pub type ViewFn = dyn Fn(&mut View<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()> + Sync;
+/// A command on the stripes of its keys that may have to wait: with nothing to take, it has replied nothing and says
+/// what it waits for.
+pub type BlockFn = dyn for<'a> Fn(&mut View<'_>, &Args<'a>, &mut Reply<'_>) -> Result<Option<Block<'a>>> + Sync;
 /// A command that looks at its caller, at the engine, or at stripes of its own choice.
 pub type ContextFn = dyn Fn(&mut Context<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()> + Sync;
 
@@ -128,6 +131,8 @@ pub type ContextFn = dyn Fn(&mut Context<'_>, &Args<'_>, &mut Reply<'_>) -> Resu
 pub enum Run {
     /// With the stripes of its keys: for writing if the command has the `WRITE` flag, or its key specs say so.
     Keys(&'static ViewFn),
+    /// As `Keys`, and it may wait; for writing as soon as it does.
+    Blocking(&'static BlockFn),
     /// With all stripes.
     Everything(&'static ViewFn),
     /// With nothing.

@@ -96,13 +96,16 @@ pub(super) const COMMANDS: &[Spec] = &[
         "O(N) for N entries given.",
         "key start end [COUNT count:integer]",
     ),
-    spec("xread", -4, Run::Keys(&read::xread)).flags(Flags::READONLY.union(Flags::BLOCKING)).keys(&[streams(1)]).docs(
-        "5.0.0",
-        "Gives the entries of streams behind an id of each; waits for some if it is told to.",
-        "O(N) for N entries given.",
-        "[COUNT count:integer] [BLOCK milliseconds:integer] STREAMS key [key ...] id [id ...]",
-    ),
-    spec("xreadgroup", -7, Run::Keys(&read::xreadgroup))
+    spec("xread", -4, Run::Blocking(&read::xread))
+        .flags(Flags::READONLY.union(Flags::BLOCKING))
+        .keys(&[streams(1)])
+        .docs(
+            "5.0.0",
+            "Gives the entries of streams behind an id of each; waits for some if it is told to.",
+            "O(N) for N entries given.",
+            "[COUNT count:integer] [BLOCK milliseconds:integer] STREAMS key [key ...] id [id ...]",
+        ),
+    spec("xreadgroup", -7, Run::Blocking(&read::xreadgroup))
         .flags(Flags::WRITE.union(Flags::BLOCKING))
         .keys(&[streams(4)])
         .docs(

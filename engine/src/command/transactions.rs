@@ -108,7 +108,7 @@ impl Queue {
         self.hashes.extend(args.keys().map(|key| key.hash));
         self.flags |= command.flags;
         self.needs_everything |= match command.spec.run {
-            Run::Keys(_) | Run::Container => false,
+            Run::Keys(_) | Run::Blocking(_) | Run::Container => false,
             Run::Everything(_) => true,
             // Who looks at keys beyond its own says so by its flags.
             Run::Context(_) => {
@@ -310,6 +310,14 @@ fn run_one(
         Run::Keys(run) | Run::Everything(run) => {
             view.select(context.caller.db)?;
             run(view, args, reply)
+        }
+        // Within a transaction nobody waits: nobody else could do anything about it.
+        Run::Blocking(run) => {
+            view.select(context.caller.db)?;
+            if let Some(block) = run(view, args, reply)? {
+                block.refuse(reply);
+            }
+            Ok(())
         }
         Run::Context(run) => {
             let held: &mut dyn Holding = view;

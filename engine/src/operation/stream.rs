@@ -11,7 +11,10 @@ pub use group::{
     GroupStart, acknowledge, check_group, check_key, create_consumer, create_group, delete_consumer, destroy_group,
     group, group_of, set_group,
 };
-pub use read::{ReadFrom, Reader, check_reader, find_start, peek, range, read_after, read_history, read_new, stream};
+pub use read::{
+    ReadFrom, Reader, check_reader, find_start, has_after, has_new, peek, range, read_after, read_history, read_new,
+    stream,
+};
 
 use crate::keyspace::{Event, EventClass, View};
 use crate::sync::atomic::Ordering::Relaxed;

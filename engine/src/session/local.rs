@@ -40,13 +40,13 @@ impl Connection {
         Self { core, caller }
     }
 
-    /// Runs a command. While clients are paused, waits.
+    /// Runs a command. While clients are paused, waits; so does a blocking command that finds nothing.
     ///
     /// # Errors
     /// The command's own.
     pub fn execute(&mut self, argv: &[impl AsRef<[u8]>]) -> Result<Value> {
         if self.caller.client.is_killed() {
-            return Err(Error::new("ERR the connection was ended by CLIENT KILL"));
+            return Err(Error::killed());
         }
         // RESET makes others prove again who they are.
         self.caller.authenticated = true;
@@ -107,7 +107,11 @@ fn run(core: &Core, caller: &mut Caller, argv: &[impl AsRef<[u8]>]) -> Result<Va
             turn::note(core, now, caller, command, &args, outcome, measured);
         }
     }
-    match tree.finish() {
+    let value = match caller.blocked.take() {
+        Some(blocked) => blocked.wait(core),
+        None => tree.finish(),
+    };
+    match value {
         Value::Error(error) => Err(error),
         value => Ok(value),
     }

@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::codec::resp::{self, Limits, Parsed, Parser};
 use crate::command::dispatch::{self, BatchKeys};
@@ -33,6 +34,9 @@ pub enum Status {
     Close,
     /// Clients are paused: feed again later, even without new input.
     Paused,
+    /// The last request waits for something: feed again, even without new input, when the session is woken and at its
+    /// [deadline](Session::deadline).
+    Blocked,
 }
 
 /// One caller.
@@ -89,6 +93,7 @@ impl Batch<'_> {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.caller.blocked = None;
         self.caller.hear_nothing(&self.core);
         self.caller.end_transaction(&self.core);
         self.core.clients.remove(self.caller.client.id);
@@ -115,6 +120,9 @@ impl Session {
             return (Status::Close, 0);
         }
         let core = Arc::clone(&self.core);
+        if self.caller.blocked.is_some() && !self.caller.settle(&core, output) {
+            return (Status::Blocked, 0);
+        }
         let mut used = 0;
         // The thread's buffers: warm, and nothing that an idle session would hold.
         let mut batch = BATCH.with(Cell::take).recycle();
@@ -130,8 +138,13 @@ impl Session {
     /// Writes what has been pushed to the session in the meantime.
     pub fn pushes(&mut self, output: &mut Output) {
         if self.caller.client.has_pushes() {
-            output.raw(&self.caller.client.take_pushes());
+            self.caller.client.send_pushes(output);
         }
+    }
+
+    /// When the request that waits is to be given up, if there is one and its time is limited.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.caller.blocked.as_ref().and_then(|blocked| blocked.until())
     }
 
     /// The public side of the session.
@@ -166,7 +179,7 @@ impl Session {
                 status = Status::Close;
             }
             // What was parsed and has not run comes again, so half a request behind it must not be remembered.
-            (Status::Paused, _) => self.parser = Parser::default(),
+            (Status::Paused | Status::Blocked, _) => self.parser = Parser::default(),
             _ => {}
         }
         *used += done;

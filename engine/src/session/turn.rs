@@ -63,7 +63,7 @@ impl<'c> Turn<'c> {
         }
         // What a command has brought its own caller comes after its reply.
         if caller.client.has_pushes() {
-            output.raw(&caller.client.take_pushes());
+            caller.client.send_pushes(output);
         }
         if let Some(command) = command {
             self.count(command, outcome, nanos);
@@ -73,13 +73,17 @@ impl<'c> Turn<'c> {
         } else if is_http(args) {
             hang_up(caller);
         }
-        if caller.close { Status::Close } else { Status::Continue }
+        match outcome {
+            _ if caller.close => Status::Close,
+            Outcome::Blocked => Status::Blocked,
+            _ => Status::Continue,
+        }
     }
 
     #[inline]
     fn count(&mut self, command: &Command, outcome: Outcome, nanos: u64) {
         match outcome {
-            Outcome::Done => {}
+            Outcome::Done | Outcome::Blocked => {}
             Outcome::Failed => {
                 command.stats.failed.fetch_add(1, Relaxed);
             }

@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 
 use carnelian::command::{Client, Core, Output};
 use carnelian::session::{Session, Status};
@@ -45,6 +46,10 @@ pub(crate) struct Connection {
     closing: bool,
     /// Clients are paused, and the input begins with a request that has to wait.
     paused: bool,
+    /// The last request waits for something, and nothing is run or read until it is answered.
+    blocked: bool,
+    /// There may be something to read of which no event will tell.
+    unread: bool,
     /// Too many replies are unsent: nothing is read until they are.
     held: bool,
 }
@@ -79,6 +84,8 @@ pub(crate) enum Turn {
     Again,
     /// Clients are paused: resume when they are not.
     Paused,
+    /// Resume when the client is woken, and at this time.
+    Blocked(Option<Instant>),
     /// The connection is over.
     Over,
 }
@@ -97,6 +104,8 @@ impl Connection {
             ended: false,
             closing: false,
             paused: false,
+            blocked: false,
+            unread: false,
             held: false,
         }
     }
@@ -114,7 +123,14 @@ impl Connection {
     #[inline]
     pub(crate) fn turn(&mut self, core: &Core, tools: &mut Tools, ready: Ready) -> Turn {
         self.ended |= ready.ended;
-        let read = ready.read && !self.paused && !self.held;
+        if self.blocked {
+            if self.ended {
+                // Whoever waits and is gone is gone at once: nobody else is to be kept waiting for what it would take.
+                return Turn::Over;
+            }
+            self.unread |= ready.read;
+        }
+        let read = ready.read && !self.paused && !self.held && !self.blocked;
         if !read && self.output.is_none() {
             return Turn::Wait;
         }
@@ -127,6 +143,26 @@ impl Connection {
             return Turn::Wait;
         }
         self.work(core, tools, true, true)
+    }
+
+    /// Sees whether the request that waits has been answered, and goes on behind it if so. [`finish`](Self::finish)
+    /// follows.
+    pub(crate) fn resume_blocked(&mut self, core: &Core, tools: &mut Tools) -> Turn {
+        self.blocked = false;
+        let read = std::mem::take(&mut self.unread);
+        let turn = self.work(core, tools, read, true);
+        self.unread |= read && self.blocked;
+        turn
+    }
+
+    /// Whether a request waits.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
+    /// When it is given up, if ever.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.session.deadline()
     }
 
     /// Reads and runs. Replies wait for the end of the round (see [`finish`](Self::finish)), so that a peer which serves
@@ -204,6 +240,11 @@ impl Connection {
                 true => self.run_input(limits, output),
                 false => self.run_new(&buffer[..n], limits, output),
             };
+            if self.blocked {
+                // What is in the socket still made its event already.
+                self.unread = n == room || self.ended;
+                return if self.ended { Turn::Over } else { turn };
+            }
             if turn == Turn::Wait && output.len() > SEND_AT {
                 return Turn::Again;
             }
@@ -277,6 +318,10 @@ impl Connection {
                 self.paused = true;
                 Turn::Paused
             }
+            Status::Blocked => {
+                self.blocked = true;
+                Turn::Blocked(self.session.deadline())
+            }
         }
     }
 
@@ -335,7 +380,7 @@ impl Connection {
     /// Looked at every second: whether the connection has to end for its silence or its unread replies.
     pub(crate) fn is_overdue(&mut self, tools: &Tools) -> bool {
         let silence = tools.now.saturating_sub(self.client.active.load(Relaxed));
-        if tools.limits.timeout > 0 && silence > tools.limits.timeout && !self.paused {
+        if tools.limits.timeout > 0 && silence > tools.limits.timeout && !self.paused && !self.blocked {
             tracing::debug!("Closing idle client: {}", self.describe());
             return true;
         }

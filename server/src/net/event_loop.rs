@@ -1,5 +1,6 @@
 //! One I/O thread.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
@@ -59,6 +60,8 @@ pub(crate) struct EventLoop {
     paused: Vec<usize>,
     /// The pause they wait for.
     pause: Option<Pause>,
+    /// Connections with a request that waits, by when it is given up.
+    deadlines: BTreeSet<(Instant, usize)>,
     /// When silence and unread replies were last looked at, by the engine's clock.
     last_tick: u64,
 }
@@ -93,6 +96,7 @@ impl EventLoop {
             again: Vec::new(),
             paused: Vec::new(),
             pause: None,
+            deadlines: BTreeSet::new(),
             last_tick: now,
         })
     }
@@ -118,6 +122,9 @@ impl EventLoop {
             if !self.paused.is_empty() {
                 self.resume();
             }
+            if !self.deadlines.is_empty() {
+                self.give_up();
+            }
             self.finish_turns();
             if u128::from(self.tools.now.abs_diff(self.last_tick)) >= TICK.as_millis() {
                 self.tick();
@@ -132,6 +139,10 @@ impl EventLoop {
             (false, _) => Duration::ZERO,
             (true, false) => PAUSE_TICK,
             (true, true) => self.acceptor.due_in().map_or(TICK, |due| due.min(TICK)),
+        };
+        let timeout = match self.deadlines.first() {
+            Some((deadline, _)) => timeout.min(deadline.saturating_duration_since(Instant::now())),
+            None => timeout,
         };
         if let Err(e) = self.poll.poll(events, Some(timeout)) {
             if e.kind() != io::ErrorKind::Interrupted {
@@ -160,6 +171,9 @@ impl EventLoop {
         let Some(connection) = self.connections.get_mut(key) else { return };
         if connection.client().is_killed() {
             return self.remove(key);
+        }
+        if connection.is_blocked() {
+            return self.resume_blocked(key);
         }
         let turn = connection.take_pushes(&mut self.tools);
         if connection.has_output() {
@@ -233,6 +247,10 @@ impl EventLoop {
                 }
                 self.paused.push(key);
             }
+            Turn::Blocked(Some(deadline)) => {
+                self.deadlines.insert((deadline, key));
+            }
+            Turn::Blocked(None) => {}
             Turn::Over => self.remove(key),
         }
     }
@@ -256,6 +274,26 @@ impl EventLoop {
         }
     }
 
+    /// Goes on with a connection whose request may wait no longer.
+    fn resume_blocked(&mut self, key: usize) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if let Some(deadline) = connection.deadline() {
+            self.deadlines.remove(&(deadline, key));
+        }
+        let turn = connection.resume_blocked(self.shared.engine.core(), &mut self.tools);
+        self.unfinished.push(key);
+        self.follow(key, turn);
+    }
+
+    /// Gives up the requests that have waited for as long as they were told to.
+    fn give_up(&mut self) {
+        let now = Instant::now();
+        while let Some(&(deadline, key)) = self.deadlines.first().filter(|(deadline, _)| *deadline <= now) {
+            self.deadlines.remove(&(deadline, key));
+            self.resume_blocked(key);
+        }
+    }
+
     fn tick(&mut self) {
         self.last_tick = self.tools.now;
         let tools = &self.tools;
@@ -273,6 +311,9 @@ impl EventLoop {
     fn remove(&mut self, key: usize) {
         // Closing the socket takes it out of the poll as well: nobody else has a handle to it.
         let Some(connection) = self.connections.try_remove(key) else { return };
+        if let Some(deadline) = connection.deadline() {
+            self.deadlines.remove(&(deadline, key));
+        }
         self.shared.connections.fetch_sub(1, Relaxed);
         connection.forget(self.shared.engine.core());
     }

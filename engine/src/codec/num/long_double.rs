@@ -59,6 +59,13 @@ impl LongDouble {
         self.0.is_infinite()
     }
 
+    /// The number times 1000, rounded up; the nearest there is if that does not fit.
+    pub fn thousandfold_up(self) -> i64 {
+        let product = self.0.mul_r(X87DoubleExtended::from_u128(1000).value, Round::NearestTiesToEven).value;
+        let rounded = product.to_i128_r(64, Round::TowardPositive, &mut false).value;
+        i64::try_from(rounded).unwrap_or(if self.0.is_negative() { i64::MIN } else { i64::MAX })
+    }
+
     /// Appends the number as Redis shows it: 17 digits after the point, ends trimmed, never an exponent.
     ///
     /// The text may be lossy for small numbers, and up to 4933 digits long.

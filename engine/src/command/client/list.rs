@@ -9,6 +9,7 @@ pub(super) fn flags(client: &Client) -> String {
     let letters = [
         (client.is_subscriber(), 'P'),
         (client.queued.load(Relaxed) >= 0, 'x'),
+        (client.is_blocked(), 'b'),
         (client.is_killed(), 'A'),
         (client.origin.unix, 'U'),
         (client.has_flag(Client::NO_EVICT), 'e'),

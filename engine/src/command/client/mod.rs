@@ -8,6 +8,7 @@ use super::introspection::help;
 use super::{Args, Categories, Client, Context, ContextFn, Flags, Group, Pause, Reply, ReplyMode, Run, Spec};
 use crate::codec::num;
 use crate::error::{Error, Result};
+use crate::keyspace::WaitEnd;
 use filter::Filter;
 
 const BASE: Flags = Flags::NOSCRIPT.union(Flags::LOADING).union(Flags::STALE);
@@ -95,6 +96,12 @@ const SUBCOMMANDS: &[Spec] = &[
         "Gives the connection a name.",
         "O(1)",
         "connection-name",
+    ),
+    sub("unblock", -3, ADMIN, &unblock).docs(
+        "5.0.0",
+        "Ends the wait of a connection that is blocked.",
+        "O(log N) for N connections",
+        "client-id:integer [TIMEOUT | ERROR]",
     ),
     sub("unpause", 2, ADMIN, &unpause).docs("6.2.0", "Ends a pause.", "O(N) for N paused connections", ""),
 ];
@@ -221,6 +228,20 @@ fn pause(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
     let until = context.now.checked_add(timeout).filter(|&t| i64::try_from(t).is_ok()).unwrap_or(0);
     context.core.clients.pause(Pause { until, writes_only }, context.now);
     reply.ok();
+    Ok(())
+}
+
+fn unblock(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    let how = match *args.from(3) {
+        [] => WaitEnd::Unblocked,
+        [word] if word.eq_ignore_ascii_case(b"timeout") => WaitEnd::Unblocked,
+        [word] if word.eq_ignore_ascii_case(b"error") => WaitEnd::Failed,
+        [_] => return Err(Error::new("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
+        _ => return Err(super::introspection::unknown_or_arity(args)),
+    };
+    let id = u64::try_from(args.int(2)?).ok();
+    let client = id.and_then(|id| context.core.clients.get(id));
+    reply.int(i64::from(client.is_some_and(|client| client.unblock(how))));
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 pub(super) mod expire;
 mod object;
 mod scan;
+mod wait;
 
 use super::{Args, Categories, Flags, Group, KeyFlags, KeySpec, Reply, Run, Spec};
 use crate::codec::num;
@@ -104,6 +105,8 @@ pub(super) const COMMANDS: &[Spec] = &[
             "O(N) for N keys",
             "key [key ...]",
         ),
+    wait::WAIT,
+    wait::WAITAOF,
 ];
 
 /// A database number, which is an integer of 32 bits and then one of those there are.

@@ -38,13 +38,15 @@ pub(super) fn clients(core: &Core, lines: &mut Lines) {
     lines.add("client_recent_max_input_buffer", most(|c| c.input_bytes.load(Relaxed)));
     lines.add("client_recent_max_output_buffer", most(|c| c.output_bytes.load(Relaxed)));
     let pause = core.clients.paused(core.keyspace.clock().millis());
-    lines.add_all(&["blocked_clients", "tracking_clients"], 0);
+    let waiting = core.keyspace.waiting();
+    lines.add("blocked_clients", waiting.waiters.load(Relaxed));
+    lines.add("tracking_clients", 0);
     lines.add("pubsub_clients", clients.iter().filter(|c| c.is_subscriber()).count());
     lines.add("watching_clients", clients.iter().filter(|c| c.watched.load(Relaxed) > 0).count());
     lines.add_all(&["clients_in_timeout_table"], 0);
     lines.add("total_watched_keys", clients.iter().map(|c| u64::from(c.watched.load(Relaxed))).sum::<u64>());
-    lines.add("total_blocking_keys", 0);
-    lines.add("total_blocking_keys_on_nokey", 0);
+    lines.add("total_blocking_keys", waiting.keys.load(Relaxed));
+    lines.add("total_blocking_keys_on_nokey", waiting.keys_on_loss.load(Relaxed));
     lines.add("paused_reason", if pause.is_some() { "client_pause" } else { "none" });
     let actions = pause.map_or("none", |p| if p.writes_only { "write" } else { "all" });
     lines.add("paused_actions", actions);

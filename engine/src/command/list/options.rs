@@ -27,14 +27,14 @@ pub(super) fn not_least(text: &[u8]) -> Result<i64> {
     }
 }
 
-/// The side and the count of LMPOP.
-pub(super) fn multi_pop(args: &Args<'_>) -> Result<(Side, usize)> {
+/// The side and the count of LMPOP, whose number of keys is the argument `at`.
+pub(super) fn multi_pop(args: &Args<'_>, at: usize) -> Result<(Side, usize)> {
     let positive = |text: &[u8], otherwise: &'static str| {
         let n = num::parse_i64(text).filter(|&n| n > 0).and_then(|n| usize::try_from(n).ok());
         n.ok_or_else(|| Error::new(otherwise))
     };
-    let keys = positive(args.get(1), "ERR numkeys should be greater than 0")?;
-    let Some((word, options)) = keys.checked_add(2).and_then(|at| args.all().get(at..)?.split_first()) else {
+    let keys = positive(args.get(at), "ERR numkeys should be greater than 0")?;
+    let Some((word, options)) = keys.checked_add(at + 1).and_then(|at| args.all().get(at..)?.split_first()) else {
         return Err(Error::SYNTAX);
     };
     let side = side(word)?;

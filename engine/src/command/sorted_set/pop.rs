@@ -1,9 +1,10 @@
-//! ZPOPMIN, ZPOPMAX and ZMPOP.
+//! ZPOPMIN, ZPOPMAX and ZMPOP, and their blocking forms.
 
-use super::{Args, FAST_WRITE, Flags, Form, KeySpec, POPS, Reply, Run, Spec, spec};
+use super::{Args, Block, FAST_WRITE, Flags, Form, KeySpec, POPS, Reply, Run, Spec, spec};
 use crate::codec::num;
+use crate::command::blocking;
 use crate::error::{Error, Result};
-use crate::keyspace::View;
+use crate::keyspace::{Key, View, Wanted};
 use crate::operation::sorted_set::{self, Popped, ZEnd};
 use crate::value::listpack::Item;
 
@@ -25,6 +26,36 @@ pub(super) const ZMPOP: Spec =
         "Takes members with the lowest or the highest scores out of the first sorted set that is not empty.",
         "O(K)+O(log(N)*M) with K being the number of keys, N the number of members and M the number of those taken.",
         "numkeys key [key ...] <MIN | MAX> [COUNT count]",
+    );
+
+pub(super) const BZPOPMIN: Spec = spec("bzpopmin", -3, Run::Blocking(&bzpopmin))
+    .flags(FAST_WRITE.union(Flags::BLOCKING))
+    .keys(&[KeySpec::range(1, -2, 1, POPS)])
+    .docs(
+        "5.0.0",
+        "Takes the member with the lowest score out of the first sorted set that has any; waits for one.",
+        "O(log(N)) with N being the number of members.",
+        "key [key ...] timeout:double",
+    );
+
+pub(super) const BZPOPMAX: Spec = spec("bzpopmax", -3, Run::Blocking(&bzpopmax))
+    .flags(FAST_WRITE.union(Flags::BLOCKING))
+    .keys(&[KeySpec::range(1, -2, 1, POPS)])
+    .docs(
+        "5.0.0",
+        "Takes the member with the highest score out of the first sorted set that has any; waits for one.",
+        "O(log(N)) with N being the number of members.",
+        "key [key ...] timeout:double",
+    );
+
+pub(super) const BZMPOP: Spec = spec("bzmpop", -5, Run::Blocking(&bzmpop))
+    .flags(Flags::WRITE.union(Flags::BLOCKING))
+    .keys(&[KeySpec::counted(2, 1, POPS)])
+    .docs(
+        "7.0.0",
+        "Takes members with the lowest or the highest scores out of the first sorted set that has any; waits for one.",
+        "O(K)+O(log(N)*M) with K being the number of keys, N the number of members and M the number of those taken.",
+        "timeout:double numkeys key [key ...] <MIN | MAX> [COUNT count]",
     );
 
 fn zpopmin(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
@@ -75,8 +106,17 @@ fn positive(args: &Args<'_>, i: usize, name: &str) -> Result<usize> {
 }
 
 fn zmpop(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    let keys = positive(args, 1, "numkeys")?;
-    let place = keys.saturating_add(2);
+    let (end, count) = multi_pop(args, 1)?;
+    if !pop_first(view, args.keys(), end, count, reply)? {
+        reply.null_array();
+    }
+    Ok(())
+}
+
+/// The end and the count of ZMPOP, whose number of keys is the argument `at`.
+fn multi_pop(args: &Args<'_>, at: usize) -> Result<(ZEnd, usize)> {
+    let keys = positive(args, at, "numkeys")?;
+    let place = keys.saturating_add(at + 1);
     if place >= args.len() {
         return Err(Error::SYNTAX);
     }
@@ -90,14 +130,71 @@ fn zmpop(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<
         count = Some(positive(args, i + 1, "count")?);
         i += 2;
     }
-    let keys = (2..place).map(|i| args.key(i));
-    match sorted_set::pop_first(view, keys, end, count.unwrap_or(1))? {
-        Some((key, popped)) => {
-            reply.array(2);
-            reply.bulk(key.bytes);
-            reply_popped(reply, &popped, Form::Pairs);
-        }
-        None => reply.null_array(),
+    Ok((end, count.unwrap_or(1)))
+}
+
+/// Whether there was a member to take.
+fn pop_first<'k>(
+    view: &mut View<'_>,
+    keys: impl Iterator<Item = Key<'k>>,
+    end: ZEnd,
+    count: usize,
+    reply: &mut Reply<'_>,
+) -> Result<bool> {
+    let Some((key, popped)) = sorted_set::pop_first(view, keys, end, count)? else { return Ok(false) };
+    reply.array(2);
+    reply.bulk(key.bytes);
+    reply_popped(reply, &popped, Form::Pairs);
+    Ok(true)
+}
+
+fn bzpopmin<'a>(view: &mut View<'_>, args: &Args<'a>, reply: &mut Reply<'_>) -> Result<Option<Block<'a>>> {
+    blocking_pop(view, args, reply, ZEnd::Min)
+}
+
+fn bzpopmax<'a>(view: &mut View<'_>, args: &Args<'a>, reply: &mut Reply<'_>) -> Result<Option<Block<'a>>> {
+    blocking_pop(view, args, reply, ZEnd::Max)
+}
+
+fn blocking_pop<'a>(
+    view: &mut View<'_>,
+    args: &Args<'a>,
+    reply: &mut Reply<'_>,
+    end: ZEnd,
+) -> Result<Option<Block<'a>>> {
+    let timeout = blocking::seconds(args.get(args.len() - 1), view.now())?;
+    if pop_one(view, args.keys(), end, reply)? {
+        return Ok(None);
     }
-    Ok(())
+    let serve = move |view: &mut View<'_>, key: &Key<'_>, reply: &mut Reply<'_>| {
+        pop_one(view, std::iter::once(*key), end, reply).map(drop)
+    };
+    Ok(Some(Block::new(Wanted::SortedSet, args.keys(), timeout, serve)))
+}
+
+fn pop_one<'k>(
+    view: &mut View<'_>,
+    keys: impl Iterator<Item = Key<'k>>,
+    end: ZEnd,
+    reply: &mut Reply<'_>,
+) -> Result<bool> {
+    let Some((key, popped)) = sorted_set::pop_first(view, keys, end, 1)? else { return Ok(false) };
+    let Some((member, score)) = popped.first() else { return Ok(false) };
+    reply.array(3);
+    reply.bulk(key.bytes);
+    reply.bulk(member);
+    reply.double(*score);
+    Ok(true)
+}
+
+fn bzmpop<'a>(view: &mut View<'_>, args: &Args<'a>, reply: &mut Reply<'_>) -> Result<Option<Block<'a>>> {
+    let (end, count) = multi_pop(args, 2)?;
+    let timeout = blocking::seconds(args.get(1), view.now())?;
+    if pop_first(view, args.keys(), end, count, reply)? {
+        return Ok(None);
+    }
+    let serve = move |view: &mut View<'_>, key: &Key<'_>, reply: &mut Reply<'_>| {
+        pop_first(view, std::iter::once(*key), end, count, reply).map(drop)
+    };
+    Ok(Some(Block::new(Wanted::SortedSet, args.keys(), timeout, serve)))
 }

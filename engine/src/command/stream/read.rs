@@ -1,12 +1,15 @@
 //! XRANGE, XREVRANGE, XREAD and XREADGROUP.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use smallvec::SmallVec;
 
 use super::{parse, reply_entry, reply_id};
-use crate::codec::num;
-use crate::command::{Args, Begun, Reply};
+use crate::clock::Millis;
+use crate::command::{Args, Begun, Block, Reply, blocking};
 use crate::error::{Error, Result};
-use crate::keyspace::View;
+use crate::keyspace::{Key, View, Wanted};
 use crate::operation::stream::{self, ReadFrom, Reader};
 use crate::value::stream::StreamId;
 
@@ -53,8 +56,8 @@ fn range(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>, backwards:
 /// The options of XREAD and XREADGROUP, and where the keys are.
 struct Options<'a> {
     count: u64,
-    #[allow(dead_code, reason = "for whoever waits: nothing is waited for here")]
-    block: Option<u64>,
+    /// For how long to wait, if it may; see [`blocking::millis`].
+    block: Option<Option<Duration>>,
     reader: Option<(&'a [u8], &'a [u8])>,
     no_ack: bool,
     /// The first key.
@@ -63,7 +66,7 @@ struct Options<'a> {
     streams: usize,
 }
 
-fn options<'a>(args: &Args<'a>, for_group: bool) -> Result<Options<'a>> {
+fn options<'a>(args: &Args<'a>, for_group: bool, now: Millis) -> Result<Options<'a>> {
     let only_group = |option: &str| match for_group {
         true => Ok(()),
         false => {
@@ -76,7 +79,7 @@ fn options<'a>(args: &Args<'a>, for_group: bool) -> Result<Options<'a>> {
     while i < args.len() {
         let more = args.len() - i - 1;
         if args.is(i, "BLOCK") && more > 0 {
-            options.block = Some(timeout(args.get(i + 1))?);
+            options.block = Some(blocking::millis(args.get(i + 1), now)?);
             i += 2;
         } else if args.is(i, "COUNT") && more > 0 {
             let count = u64::try_from(args.int(i + 1)?).unwrap_or(0);
@@ -106,11 +109,6 @@ fn options<'a>(args: &Args<'a>, for_group: bool) -> Result<Options<'a>> {
         return Err(Error::SYNTAX);
     }
     Ok(options)
-}
-
-fn timeout(text: &[u8]) -> Result<u64> {
-    let timeout = num::parse_i64(text).ok_or_else(|| Error::new("ERR timeout is not an integer or out of range"))?;
-    u64::try_from(timeout).map_err(|_| Error::new("ERR timeout is negative"))
 }
 
 /// The reply of XREAD and XREADGROUP: a map of keys to lists of entries, pairs in RESP2; nothing if there are none.
@@ -148,17 +146,16 @@ impl Served {
         }
     }
 
-    fn finish(self, reply: &mut Reply<'_>) {
-        match self.all {
-            Some(begun) => reply.end(&begun, self.streams),
-            // Here a caller who said BLOCK would begin to wait.
-            None => reply.null_array(),
-        }
+    /// Whether there was anything to give.
+    fn finish(self, reply: &mut Reply<'_>) -> bool {
+        let Some(begun) = self.all else { return false };
+        reply.end(&begun, self.streams);
+        true
     }
 }
 
-pub(super) fn xread(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    let options = options(args, false)?;
+pub(super) fn xread<'a>(view: &mut View<'_>, args: &Args<'a>, reply: &mut Reply<'_>) -> Result<Option<Block<'a>>> {
+    let options = options(args, false, view.now())?;
     let (first, streams) = (options.first, options.streams);
     let mut starts = SmallVec::<[StreamId; 8]>::new();
     for i in first..first + streams {
@@ -180,20 +177,56 @@ pub(super) fn xread(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>)
     }
     let most = usize::try_from(options.count).unwrap_or(usize::MAX);
     let mut served = Served::new();
-    for (i, start) in (first..).zip(starts) {
-        for entry in stream::read_after(view, &args.key(i), start)?.into_iter().flatten().take(most) {
-            served.begin(reply, args.get(i));
-            reply_entry(reply, &entry);
-            served.entries += 1;
-        }
-        served.end(reply);
+    for (i, &start) in (first..).zip(&starts) {
+        read_one(view, &args.key(i), start, most, &mut served, reply)?;
     }
-    served.finish(reply);
+    if served.finish(reply) {
+        return Ok(None);
+    }
+    let Some(timeout) = options.block else {
+        reply.null_array();
+        return Ok(None);
+    };
+    let keys = (first..first + streams).map(|i| args.key(i));
+    let starts: Starts = keys.clone().zip(starts).map(|(key, start)| (Box::from(key.bytes), start)).collect();
+    let starts = Arc::new(starts);
+    let start_of = |starts: &Starts, key: &Key<'_>| starts.iter().find(|(k, _)| **k == *key.bytes).map(|(_, id)| *id);
+    let known = starts.clone();
+    let serve = move |view: &mut View<'_>, key: &Key<'_>, reply: &mut Reply<'_>| {
+        let mut served = Served::new();
+        read_one(view, key, start_of(&known, key).unwrap_or_default(), most, &mut served, reply)?;
+        served.finish(reply);
+        Ok(())
+    };
+    let is_ready = move |view: &View<'_>, key: &Key<'_>| {
+        let start = start_of(&starts, key).unwrap_or_default();
+        stream::has_after(view, key, start)
+    };
+    Ok(Some(Block::new(Wanted::Stream, keys, timeout, serve).ready_if(is_ready)))
+}
+
+/// Keys with the ids behind which they are read.
+type Starts = SmallVec<[(Box<[u8]>, StreamId); 1]>;
+
+fn read_one(
+    view: &View<'_>,
+    key: &Key<'_>,
+    start: StreamId,
+    most: usize,
+    served: &mut Served,
+    reply: &mut Reply<'_>,
+) -> Result<()> {
+    for entry in stream::read_after(view, key, start)?.into_iter().flatten().take(most) {
+        served.begin(reply, key.bytes);
+        reply_entry(reply, &entry);
+        served.entries += 1;
+    }
+    served.end(reply);
     Ok(())
 }
 
-pub(super) fn xreadgroup(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    let options = options(args, true)?;
+pub(super) fn xreadgroup<'a>(view: &mut View<'_>, args: &Args<'a>, reply: &mut Reply<'_>) -> Result<Option<Block<'a>>> {
+    let options = options(args, true, view.now())?;
     let (group, consumer) = options.reader.ok_or_else(|| Error::new("ERR Missing GROUP option for XREADGROUP"))?;
     let (first, streams) = (options.first, options.streams);
     let mut starts = SmallVec::<[StreamId; 8]>::new();
@@ -215,11 +248,7 @@ pub(super) fn xreadgroup(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply
         let key = args.key(i);
         // The last id that there can be stands for new entries too, as in Redis.
         if start == StreamId::MAX {
-            stream::read_new(view, &key, &reader, |entry| {
-                served.begin(reply, key.bytes);
-                reply_entry(reply, entry);
-                served.entries += 1;
-            })?;
+            read_new(view, &key, &reader, &mut served, reply)?;
         } else {
             served.begin(reply, key.bytes);
             stream::read_history(view, &key, &reader, start, |id, entry| {
@@ -236,7 +265,46 @@ pub(super) fn xreadgroup(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply
         }
         served.end(reply);
     }
-    served.finish(reply);
+    if served.finish(reply) {
+        return Ok(None);
+    }
+    let Some(timeout) = options.block else {
+        reply.null_array();
+        return Ok(None);
+    };
+    // History is always answered, so all keys are read for new entries.
+    let keys = (first..first + streams).map(|i| args.key(i));
+    let (group, consumer): (Box<[u8]>, Box<[u8]>) = (group.into(), consumer.into());
+    let (wanted, count, no_ack) = (group.clone(), options.count, options.no_ack);
+    let serve = move |view: &mut View<'_>, key: &Key<'_>, reply: &mut Reply<'_>| {
+        if !stream::peek(view, key).is_ok_and(|stream| stream.is_some()) {
+            return Err(Error::new("UNBLOCKED the stream key no longer exists"));
+        }
+        let reader = Reader { group: &group, consumer: &consumer, count, no_ack };
+        let gone = |_| Error::new("NOGROUP the consumer group this client was blocked on no longer exists");
+        stream::check_reader(view, key, &group).map_err(gone)?;
+        let mut served = Served::new();
+        read_new(view, key, &reader, &mut served, reply)?;
+        served.end(reply);
+        served.finish(reply);
+        Ok(())
+    };
+    let is_ready = move |view: &View<'_>, key: &Key<'_>| stream::has_new(view, key, &wanted).unwrap_or(true);
+    Ok(Some(Block::new(Wanted::Stream, keys, timeout, serve).ready_if(is_ready).on_loss()))
+}
+
+fn read_new(
+    view: &mut View<'_>,
+    key: &Key<'_>,
+    reader: &Reader<'_>,
+    served: &mut Served,
+    reply: &mut Reply<'_>,
+) -> Result<()> {
+    stream::read_new(view, key, reader, |entry| {
+        served.begin(reply, key.bytes);
+        reply_entry(reply, entry);
+        served.entries += 1;
+    })?;
     Ok(())
 }
 

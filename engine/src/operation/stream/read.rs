@@ -1,7 +1,7 @@
 //! Reading: XRANGE, XREAD and XREADGROUP.
 //!
-//! Entries are given out where they are stored, one by one. Nothing here waits: a caller who wants to wait looks again
-//! when the key has changed.
+//! Entries are given out where they are stored, one by one. Nothing here waits; whether there is something to read can
+//! be asked.
 
 use smallvec::SmallVec;
 
@@ -79,6 +79,23 @@ pub fn read_after<'v>(view: &'v View<'_>, key: &Key<'_>, after: StreamId) -> Res
     let Some(start) = after.next().filter(|_| after < stream.entries().last_id()) else { return Ok(None) };
     let walk = stream.entries().walk(start, StreamId::MAX, false);
     Ok(walk.clone().next().map(|_| walk))
+}
+
+/// Whether XREAD would find entries of a stream behind an id. O(1).
+pub fn has_after(view: &View<'_>, key: &Key<'_>, after: StreamId) -> bool {
+    let top = peek(view, key).ok().flatten().and_then(|stream| stream.entries().top_id());
+    top.is_some_and(|top| top > after)
+}
+
+/// Whether XREADGROUP would find entries that a group has not been given. O(log groups).
+///
+/// # Errors
+/// As for [`check_reader`].
+pub fn has_new(view: &View<'_>, key: &Key<'_>, group: &[u8]) -> Result<bool> {
+    let stream = view.peek_as::<Stream>(key)?;
+    let found = stream.and_then(|stream| Some((stream.groups().get(group)?, stream.entries())));
+    let (group, entries) = to_read(found, key, group)?;
+    Ok(entries.top_id().is_some_and(|top| top > group.last_id()))
 }
 
 /// Who reads for a group, and how.
