@@ -7,6 +7,8 @@ mod entry;
 mod evict;
 #[cfg(shuttle)]
 mod interleave;
+#[cfg(shuttle)]
+mod interleave_waiting;
 #[cfg(not(shuttle))]
 mod model;
 #[cfg(not(shuttle))]
