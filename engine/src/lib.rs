@@ -31,6 +31,7 @@
 //! | for | see |
 //! |---|---|
 //! | strings, bitmaps, keys and expiry, with types | [`Db`] |
+//! | waiting for what others will add, asleep or in `async` code | [`Db::blpop`], [`Pending`] |
 //! | any command; a caller who keeps `SELECT` and the like | [`Engine::execute`], [`Engine::connect`] |
 //! | databases, `maxmemory` and other directives | [`Options`] |
 //! | tests that turn the clock instead of sleeping | [`ManualClock`] |
@@ -67,7 +68,7 @@ pub use api::{
     AutoClaimedEntries, ConsumerInfo, GroupInfo, PendingEntry, PendingRange, PendingSummary, StreamEntry, StreamInfo,
 };
 pub use api::{
-    CopyOptions, Db, ExpireCondition, FieldValue, HashScan, KeyType, Scan, Scored, Subscription, Ttl, ZCombine,
+    CopyOptions, Db, ExpireCondition, FieldValue, HashScan, KeyType, Pending, Scan, Scored, Subscription, Ttl, ZCombine,
 };
 pub use clock::{Clock, ManualClock};
 pub use command::{Core, Host, Message, Origin, Spec, Value};

@@ -501,7 +501,7 @@ fn threads_in_this_process_wait_as_well() {
     while figures(&engine)[0] != "blocked_clients:2" {
         std::thread::yield_now();
     }
-    engine.db(0).unwrap().rpush("l", &["x"]).unwrap();
+    engine.db(0).unwrap().rpush("l", ["x"]).unwrap();
     assert_eq!(mover.join().unwrap(), Ok(Value::Bulk(b"x".to_vec())));
     let popped = Value::Array(vec![Value::Bulk(b"k".to_vec()), Value::Bulk(b"x".to_vec())]);
     assert_eq!(popper.join().unwrap(), Ok(popped));

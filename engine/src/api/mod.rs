@@ -3,11 +3,13 @@
 //! A method locks the stripes of its keys, calls the operation and copies the result out. A file per type.
 
 mod bitmaps;
+mod blocking;
 mod geo;
 mod hashes;
 mod hyperloglogs;
 mod keys;
 mod lists;
+mod pending;
 mod pubsub;
 mod sets;
 mod sort;
@@ -18,6 +20,7 @@ mod strings;
 pub use geo::Place;
 pub use hashes::{FieldValue, HashScan};
 pub use keys::{CopyOptions, ExpireCondition, KeyType, Scan, Ttl};
+pub use pending::Pending;
 pub use pubsub::Subscription;
 pub use sorted_sets::{Scored, ZCombine};
 

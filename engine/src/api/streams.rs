@@ -20,7 +20,7 @@ pub struct StreamEntry {
 }
 
 impl StreamEntry {
-    fn new(entry: &Entry<'_>) -> Self {
+    pub(super) fn new(entry: &Entry<'_>) -> Self {
         let fields = entry.fields().map(|(field, value)| (field.to_vec(), value.to_vec()));
         Self { id: entry.id, fields: fields.collect() }
     }

@@ -101,12 +101,6 @@ impl<'a> Block<'a> {
     pub(super) fn refuse(&self, reply: &mut Reply<'_>) {
         (self.refuse)(reply);
     }
-
-    fn waiter(self, db: u32, owner: impl FnOnce(Work) -> Box<dyn Waits>) -> Waiter {
-        let waiter = Waiter::new(db, self.wanted, self.keys.into_iter(), owner(self.work));
-        let waiter = self.further.into_iter().fold(waiter, Waiter::further);
-        if self.on_loss { waiter.on_loss() } else { waiter }
-    }
 }
 
 /// A timeout in seconds, as BLPOP has it; `None` for one without end. In Redis's words if it is none.
@@ -187,22 +181,23 @@ enum Answer {
 }
 
 impl Blocked {
-    fn begin(core: &Core, caller: &Caller, view: &mut View<'_>, mut block: Block<'_>, reply: &mut Reply<'_>) -> Self {
-        let until = block.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let expire = block.expire;
-        block.work.stats = Some(core.stats.clone());
+    fn begin(core: &Core, caller: &Caller, view: &mut View<'_>, block: Block<'_>, reply: &mut Reply<'_>) -> Self {
+        let Block { wanted, keys, timeout, further, on_loss, mut work, expire, .. } = block;
+        work.stats = Some(core.stats.clone());
         let (client, is_silent) = (caller.client.clone(), caller.reply_mode != ReplyMode::On);
-        let (owner, answer): (Box<dyn FnOnce(Work) -> Box<dyn Waits>>, Answer) = if reply.output().is_some() {
+        let (waits, answer): (Box<dyn Waits>, Answer) = if reply.output().is_some() {
             let sent = Arc::<AtomicBool>::default();
-            let (client, resp3) = (client.clone(), caller.resp3);
-            let (answer, output) = (Answer::Sent(sent.clone()), Mutex::default());
-            (Box::new(move |work| Box::new(ForClient { work, client, resp3, is_silent, output, sent })), answer)
+            let (answer, client, output) = (Answer::Sent(sent.clone()), client.clone(), Mutex::default());
+            (Box::new(ForClient { work, client, resp3: caller.resp3, is_silent, output, sent }), answer)
         } else {
             let slot = Arc::<Slot<Value>>::default();
-            let answer = Answer::Slot(slot.clone());
-            (Box::new(move |work| Box::new(ForThread { work, value: Mutex::default(), slot })), answer)
+            (Box::new(ForThread { work, value: Mutex::default(), slot: slot.clone() }), Answer::Slot(slot))
         };
-        let wait = view.wait(&core.keyspace, block.waiter(caller.db, owner));
+        let waiter = Waiter::new(caller.db, wanted, keys.into_iter(), waits);
+        let waiter = further.into_iter().fold(waiter, Waiter::further);
+        let waiter = if on_loss { waiter.on_loss() } else { waiter };
+        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let wait = view.wait(&core.keyspace, waiter);
         client.begin_block(wait.waiter());
         Self { wait, client, until, expire, is_silent, answer }
     }
