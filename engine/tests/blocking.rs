@@ -531,3 +531,15 @@ fn threads_that_wait_can_be_unblocked_and_killed() {
     }
     assert_eq!(figures(&engine), NOBODY);
 }
+
+#[test]
+fn a_transaction_serves_moves_to_keys_that_it_only_watches() {
+    let engine = engine();
+    let mut mover = waiting(&engine, "BLMOVE k d LEFT LEFT 0");
+    let mut other = Peer::new(&engine);
+    for words in ["WATCH d x y z", "MULTI", "RPUSH k a", "EXEC"] {
+        other.say(words);
+    }
+    assert_eq!(mover.look(), "$1\r\na\r\n");
+    assert_eq!(other.say("LRANGE d 0 -1"), "*1\r\n$1\r\na\r\n");
+}

@@ -104,6 +104,7 @@ impl EventLoop {
     /// Runs until the server stops.
     pub(crate) fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
+        self.mailbox.own();
         while !self.shared.stopping.load(Acquire) {
             self.wait(&mut events)?;
             for key in std::mem::take(&mut self.again) {
@@ -125,6 +126,10 @@ impl EventLoop {
             if !self.deadlines.is_empty() {
                 self.give_up();
             }
+            // What this round has brought others of its connections is sent in the same round.
+            while self.mailbox.is_woken() {
+                self.read_mail();
+            }
             self.finish_turns();
             if u128::from(self.tools.now.abs_diff(self.last_tick)) >= TICK.as_millis() {
                 self.tick();
@@ -141,6 +146,7 @@ impl EventLoop {
             (true, true) => self.acceptor.due_in().map_or(TICK, |due| due.min(TICK)),
         };
         let timeout = match self.deadlines.first() {
+            _ if self.mailbox.is_woken() => Duration::ZERO,
             Some((deadline, _)) => timeout.min(deadline.saturating_duration_since(Instant::now())),
             None => timeout,
         };

@@ -1,8 +1,10 @@
 //! How other threads reach a loop: a channel and something that wakes it.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::AcqRel};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use mio::{Poll, Token, Waker};
@@ -11,6 +13,11 @@ use super::stream::Stream;
 
 /// The token of a loop's waker.
 pub(crate) const WAKER: Token = Token(usize::MAX);
+
+thread_local! {
+    /// The mailbox of the loop that runs on this thread, by its address; 0 if there is none.
+    static MINE: Cell<usize> = const { Cell::new(0) };
+}
 
 /// What a loop is told.
 #[derive(Debug)]
@@ -46,13 +53,24 @@ impl Mailbox {
         }
     }
 
-    /// Makes the loop look around.
+    /// Says that this is the mailbox of the loop that runs on this thread.
+    pub(crate) fn own(&self) {
+        MINE.set(std::ptr::from_ref(self).addr());
+    }
+
+    /// Makes the loop look around. On its own thread it [will](Self::is_woken) before it sleeps.
     pub(crate) fn wake(&self) {
         if !self.woken.swap(true, AcqRel)
+            && MINE.get() != std::ptr::from_ref(self).addr()
             && let Err(e) = self.waker.wake()
         {
             tracing::warn!("Cannot wake an I/O thread: {e}");
         }
+    }
+
+    /// Whether there is something to look at.
+    pub(crate) fn is_woken(&self) -> bool {
+        self.woken.load(Acquire)
     }
 
     /// Called by the loop before it looks. Messages sent before are there to be received then: a sender that finds the

@@ -178,6 +178,26 @@ impl<S: Read + Write> Client<S> {
         self.expect(reply);
     }
 
+    /// The next bytes that come.
+    pub(crate) fn take(&mut self, len: usize) -> Vec<u8> {
+        let mut got = vec![0; len];
+        self.0.read_exact(&mut got).unwrap();
+        got
+    }
+
+    /// Asks for what is answered with a string.
+    pub(crate) fn ask_bulk(&mut self, words: &[&[u8]]) -> Vec<u8> {
+        self.send(&request(words));
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n") {
+            head.extend(self.take(1));
+        }
+        let len = std::str::from_utf8(&head).unwrap().trim_start_matches('$').trim_end().parse::<usize>().unwrap();
+        let mut bytes = self.take(len + 2);
+        bytes.truncate(len);
+        bytes
+    }
+
     /// All that still comes before the server closes.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
@@ -194,4 +214,12 @@ pub(crate) fn unix_client(path: &Path) -> Client<std::os::unix::net::UnixStream>
     let stream = std::os::unix::net::UnixStream::connect(path).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     Client(stream)
+}
+
+/// How many descriptors this process may open, with some left for others.
+pub(crate) fn descriptors() -> usize {
+    let text = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let line = text.lines().find(|l| l.starts_with("Max open files")).unwrap();
+    let soft = line.split_whitespace().nth(3).unwrap().parse().unwrap_or(usize::MAX);
+    soft.saturating_sub(500)
 }

@@ -1,6 +1,7 @@
 //! The built server, driven over sockets.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod blocking;
 mod configuration;
 mod harness;
 mod lifecycle;

@@ -1,6 +1,6 @@
 //! Many connections.
 
-use crate::harness::{Server, bulk, pattern};
+use crate::harness::{Server, bulk, descriptors, pattern};
 
 #[test]
 fn many_connections_on_two_threads() {
@@ -38,12 +38,4 @@ fn idle_connections_are_small() {
     println!("{each} bytes for each of {count} idle connections");
     assert!(each < 2048, "{each} bytes");
     drop((warm, idle));
-}
-
-/// How many descriptors this process may open, with some left for others.
-fn descriptors() -> usize {
-    let text = std::fs::read_to_string("/proc/self/limits").unwrap();
-    let line = text.lines().find(|l| l.starts_with("Max open files")).unwrap();
-    let soft = line.split_whitespace().nth(3).unwrap().parse().unwrap_or(usize::MAX);
-    soft.saturating_sub(500)
 }
