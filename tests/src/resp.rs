@@ -181,6 +181,24 @@ impl Client {
         self.value()
     }
 
+    /// Whether the beginning of a reply, or the end of the connection, has come.
+    ///
+    /// # Errors
+    /// Those of the socket.
+    pub fn has_reply(&mut self) -> io::Result<bool> {
+        if self.at < self.buffer.len() {
+            return Ok(true);
+        }
+        self.stream.set_nonblocking(true)?;
+        let came = self.stream.peek(&mut [0]);
+        self.stream.set_nonblocking(false)?;
+        match came {
+            Ok(_) => Ok(true),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
     /// Sends one command and reads its reply, for calls that must not fail.
     ///
     /// # Panics

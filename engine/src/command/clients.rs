@@ -109,7 +109,7 @@ impl Client {
 
     /// Whether it waits for something.
     pub fn is_blocked(&self) -> bool {
-        !self.blocked.lock().is_empty()
+        self.blocked.lock().iter().any(|waiter| waiter.ended().is_none())
     }
 
     /// Ends its wait. False if it waits for nothing.
