@@ -10,8 +10,9 @@ use super::blocking;
 use super::registry::Keys;
 use super::{Args, Caller, Command, Context, Core, Flags, Registry, Reply, ReplyMode, Run};
 use crate::error::{Error, Result};
-use crate::keyspace::View;
+use crate::keyspace::{ElementOf, View};
 use crate::table::KeyHasher;
+use crate::value;
 
 /// A request with its command found and its keys hashed, ahead of its turn.
 #[derive(Debug, Default, Clone)]
@@ -25,6 +26,7 @@ pub struct Prepared {
 pub struct BatchKeys {
     positions: Vec<usize>,
     hashes: Vec<u64>,
+    elements: Vec<ElementOf>,
 }
 
 impl BatchKeys {
@@ -32,6 +34,12 @@ impl BatchKeys {
     pub fn clear(&mut self) {
         self.positions.clear();
         self.hashes.clear();
+        self.elements.clear();
+    }
+
+    /// What the commands will look up in the collections of their keys.
+    pub fn elements(&self) -> &[ElementOf] {
+        &self.elements
     }
 
     /// All hashes.
@@ -47,8 +55,10 @@ impl BatchKeys {
             Keys::None => {}
             Keys::One(i) => {
                 if let Some(key) = argv.get(i) {
+                    let hash = hasher.hash(key);
                     self.positions.push(i);
-                    self.hashes.push(hasher.hash(key));
+                    self.hashes.push(hash);
+                    self.add_element(command, argv, hash);
                 }
             }
             Keys::Every { first, step, but } => {
@@ -64,6 +74,16 @@ impl BatchKeys {
             }
         }
         first..self.hashes.len()
+    }
+
+    #[inline]
+    fn add_element(&mut self, command: Option<&Command>, argv: &[&[u8]], key: u64) {
+        let at = command.map_or(0, |c| c.spec.element);
+        if at > 0
+            && let Some(element) = argv.get(at)
+        {
+            self.elements.push(ElementOf { key, element: value::hasher().hash(element) });
+        }
     }
 
     /// The arguments of a request with its keys.

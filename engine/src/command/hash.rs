@@ -30,13 +30,13 @@ const fn spec(name: &'static str, arity: i32, run: Run) -> Spec {
 }
 
 pub(super) const COMMANDS: &[Spec] = &[
-    spec("hdel", -3, Run::Keys(&hdel)).flags(FAST_WRITE).keys(&[KeySpec::at(1, DELETES)]).docs(
+    spec("hdel", -3, Run::Keys(&hdel)).element(2).flags(FAST_WRITE).keys(&[KeySpec::at(1, DELETES)]).docs(
         "2.0.0",
         "Deletes fields of a hash, and the hash with the last of them.",
         "O(N) where N is the number of fields given.",
         "key field [field ...]",
     ),
-    spec("hexists", 3, Run::Keys(&hexists)).flags(FAST_READ).keys(&[KeySpec::at(1, ASKED)]).docs(
+    spec("hexists", 3, Run::Keys(&hexists)).element(2).flags(FAST_READ).keys(&[KeySpec::at(1, ASKED)]).docs(
         "2.0.0",
         "Says whether a hash has a field.",
         "O(1)",
@@ -45,7 +45,7 @@ pub(super) const COMMANDS: &[Spec] = &[
     expiry::HEXPIRE,
     expiry::HEXPIREAT,
     expiry::HEXPIRETIME,
-    spec("hget", 3, Run::Keys(&hget)).flags(FAST_READ).keys(&[KeySpec::at(1, READS)]).docs(
+    spec("hget", 3, Run::Keys(&hget)).element(2).flags(FAST_READ).keys(&[KeySpec::at(1, READS)]).docs(
         "2.0.0",
         "Gives the value of a field of a hash.",
         "O(1)",
@@ -59,18 +59,22 @@ pub(super) const COMMANDS: &[Spec] = &[
     ),
     expiry::HGETDEL,
     expiry::HGETEX,
-    spec("hincrby", 4, Run::Keys(&hincrby)).flags(FAST_GROWS).keys(&[KeySpec::at(1, CHANGES)]).docs(
+    spec("hincrby", 4, Run::Keys(&hincrby)).element(2).flags(FAST_GROWS).keys(&[KeySpec::at(1, CHANGES)]).docs(
         "2.0.0",
         "Adds a number to the integer in a field; a missing field counts as 0.",
         "O(1)",
         "key field increment",
     ),
-    spec("hincrbyfloat", 4, Run::Keys(&hincrbyfloat)).flags(FAST_GROWS).keys(&[KeySpec::at(1, CHANGES)]).docs(
-        "2.6.0",
-        "Adds a number with a fraction to the number in a field; a missing field counts as 0.",
-        "O(1)",
-        "key field increment",
-    ),
+    spec("hincrbyfloat", 4, Run::Keys(&hincrbyfloat))
+        .element(2)
+        .flags(FAST_GROWS)
+        .keys(&[KeySpec::at(1, CHANGES)])
+        .docs(
+            "2.6.0",
+            "Adds a number with a fraction to the number in a field; a missing field counts as 0.",
+            "O(1)",
+            "key field increment",
+        ),
     spec("hkeys", 2, Run::Keys(&hkeys)).flags(Flags::READONLY).keys(&[KeySpec::at(1, READS)]).tips(ANY_ORDER).docs(
         "2.0.0",
         "Gives all fields of a hash.",
@@ -83,13 +87,13 @@ pub(super) const COMMANDS: &[Spec] = &[
         "O(1)",
         "key",
     ),
-    spec("hmget", -3, Run::Keys(&hmget)).flags(FAST_READ).keys(&[KeySpec::at(1, READS)]).docs(
+    spec("hmget", -3, Run::Keys(&hmget)).element(2).flags(FAST_READ).keys(&[KeySpec::at(1, READS)]).docs(
         "2.0.0",
         "Gives the values of fields of a hash, and nothing for those that it does not have.",
         "O(N) where N is the number of fields given.",
         "key field [field ...]",
     ),
-    spec("hmset", -4, Run::Keys(&hmset)).flags(FAST_GROWS).keys(&[KeySpec::at(1, UPDATES)]).docs(
+    spec("hmset", -4, Run::Keys(&hmset)).element(2).flags(FAST_GROWS).keys(&[KeySpec::at(1, UPDATES)]).docs(
         "2.0.0",
         "Sets fields of a hash: HSET with another reply.",
         "O(N) where N is the number of fields given.",
@@ -102,20 +106,20 @@ pub(super) const COMMANDS: &[Spec] = &[
     expiry::HPTTL,
     scan::HRANDFIELD,
     scan::HSCAN,
-    spec("hset", -4, Run::Keys(&hset)).flags(FAST_GROWS).keys(&[KeySpec::at(1, UPDATES)]).docs(
+    spec("hset", -4, Run::Keys(&hset)).element(2).flags(FAST_GROWS).keys(&[KeySpec::at(1, UPDATES)]).docs(
         "2.0.0",
         "Sets fields of a hash, and says how many of them are new.",
         "O(N) where N is the number of fields given.",
         "key field value [field value ...]",
     ),
     expiry::HSETEX,
-    spec("hsetnx", 4, Run::Keys(&hsetnx)).flags(FAST_GROWS).keys(&[KeySpec::at(1, INSERTS)]).docs(
+    spec("hsetnx", 4, Run::Keys(&hsetnx)).element(2).flags(FAST_GROWS).keys(&[KeySpec::at(1, INSERTS)]).docs(
         "2.0.0",
         "Sets a field of a hash if it is not there already.",
         "O(1)",
         "key field value",
     ),
-    spec("hstrlen", 3, Run::Keys(&hstrlen)).flags(FAST_READ).keys(&[KeySpec::at(1, ASKED)]).docs(
+    spec("hstrlen", 3, Run::Keys(&hstrlen)).element(2).flags(FAST_READ).keys(&[KeySpec::at(1, ASKED)]).docs(
         "3.2.0",
         "Gives the length of the value of a field in bytes.",
         "O(1)",

@@ -36,12 +36,16 @@ const fn stores(name: &'static str, run: Run) -> Spec {
 }
 
 pub(super) const COMMANDS: &[Spec] = &[
-    spec("sadd", -3, Run::Keys(&sadd)).flags(GROWS.union(Flags::FAST)).keys(&[KeySpec::at(1, INSERTS)]).docs(
-        "1.0.0",
-        "Adds members to a set, which is made if the key is not there.",
-        "O(1) for each member.",
-        "key member [member ...]",
-    ),
+    spec("sadd", -3, Run::Keys(&sadd))
+        .element(2)
+        .flags(GROWS.union(Flags::FAST))
+        .keys(&[KeySpec::at(1, INSERTS)])
+        .docs(
+            "1.0.0",
+            "Adds members to a set, which is made if the key is not there.",
+            "O(1) for each member.",
+            "key member [member ...]",
+        ),
     spec("scard", 2, Run::Keys(&scard)).flags(FAST_READ).keys(&[KeySpec::at(1, KeyFlags::RO)]).docs(
         "1.0.0",
         "Counts the members of a set.",
@@ -78,7 +82,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         "O(N*M) where N is the size of the smallest set and M the number of sets.",
         "destination key [key ...]",
     ),
-    spec("sismember", 3, Run::Keys(&sismember)).flags(FAST_READ).keys(&[KeySpec::at(1, KeyFlags::RO)]).docs(
+    spec("sismember", 3, Run::Keys(&sismember)).element(2).flags(FAST_READ).keys(&[KeySpec::at(1, KeyFlags::RO)]).docs(
         "1.0.0",
         "Tells whether a set has a member.",
         "O(1)",
@@ -89,7 +93,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         .keys(&[KeySpec::at(1, READS)])
         .tips(ANY_ORDER)
         .docs("1.0.0", "Gives all members of a set.", "O(N) where N is the size of the set.", "key"),
-    spec("smismember", -3, Run::Keys(&smismember)).flags(FAST_READ).keys(&[KeySpec::at(1, READS)]).docs(
+    spec("smismember", -3, Run::Keys(&smismember)).element(2).flags(FAST_READ).keys(&[KeySpec::at(1, READS)]).docs(
         "6.2.0",
         "Tells of each of some members whether a set has it.",
         "O(N) where N is the number of members.",
@@ -113,6 +117,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         .tips(RANDOM)
         .docs("1.0.0", "Gives any members of a set.", "O(1) for each member.", "key [count]"),
     spec("srem", -3, Run::Keys(&srem))
+        .element(2)
         .flags(FAST_WRITE)
         .keys(&[KeySpec::at(1, KeyFlags::RW.union(KeyFlags::DELETE))])
         .docs("1.0.0", "Removes members from a set.", "O(1) for each member.", "key member [member ...]"),

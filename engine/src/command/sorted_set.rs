@@ -58,7 +58,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         "key min max",
     ),
     pop::ZMPOP,
-    spec("zmscore", -3, Run::Keys(&zmscore)).flags(FAST_READ).keys(&[KeySpec::at(1, READS)]).docs(
+    spec("zmscore", -3, Run::Keys(&zmscore)).flags(FAST_READ).keys(&[KeySpec::at(1, READS)]).element(2).docs(
         "6.2.0",
         "Gives the scores of some members.",
         "O(N) where N is the number of members asked for.",
@@ -71,13 +71,13 @@ pub(super) const COMMANDS: &[Spec] = &[
     range::ZRANGEBYLEX,
     range::ZRANGEBYSCORE,
     range::ZRANGESTORE,
-    spec("zrank", -3, Run::Keys(&zrank)).flags(FAST_READ).keys(&[KeySpec::at(1, READS)]).docs(
+    spec("zrank", -3, Run::Keys(&zrank)).flags(FAST_READ).keys(&[KeySpec::at(1, READS)]).element(2).docs(
         "2.0.0",
         "Counts the members that come before a member.",
         "O(log(N))",
         "key member [WITHSCORE]",
     ),
-    spec("zrem", -3, Run::Keys(&zrem)).flags(FAST_WRITE).keys(&[KeySpec::at(1, DELETES)]).docs(
+    spec("zrem", -3, Run::Keys(&zrem)).flags(FAST_WRITE).keys(&[KeySpec::at(1, DELETES)]).element(2).docs(
         "1.2.0",
         "Removes members; the key goes with the last of them.",
         "O(M*log(N)) with N being the number of members and M the number of those to remove.",
@@ -89,14 +89,14 @@ pub(super) const COMMANDS: &[Spec] = &[
     range::ZREVRANGE,
     range::ZREVRANGEBYLEX,
     range::ZREVRANGEBYSCORE,
-    spec("zrevrank", -3, Run::Keys(&zrevrank)).flags(FAST_READ).keys(&[KeySpec::at(1, READS)]).docs(
+    spec("zrevrank", -3, Run::Keys(&zrevrank)).flags(FAST_READ).keys(&[KeySpec::at(1, READS)]).element(2).docs(
         "2.0.0",
         "Counts the members that come behind a member.",
         "O(log(N))",
         "key member [WITHSCORE]",
     ),
     scan::ZSCAN,
-    spec("zscore", 3, Run::Keys(&zscore)).flags(FAST_READ).keys(&[KeySpec::at(1, READS)]).docs(
+    spec("zscore", 3, Run::Keys(&zscore)).flags(FAST_READ).keys(&[KeySpec::at(1, READS)]).element(2).docs(
         "1.2.0",
         "Gives the score of a member.",
         "O(1)",

@@ -156,6 +156,9 @@ pub struct Spec {
     pub categories: Categories,
     /// How its keys are found.
     pub keys: &'static [KeySpec],
+    /// The argument that is looked up in the collection of the command's one key, 0 if there is none: it is brought
+    /// closer ahead of the command. Nothing but time depends on it.
+    pub element: usize,
     /// The version of Redis (or Valkey) that had it first.
     pub since: &'static str,
     /// What it does, in a sentence.
@@ -182,6 +185,7 @@ impl Spec {
             flags: Flags::empty(),
             categories: Categories::empty(),
             keys: &[],
+            element: 0,
             since: "",
             summary: "",
             complexity: "",
@@ -210,6 +214,13 @@ impl Spec {
     #[must_use]
     pub const fn keys(mut self, keys: &'static [KeySpec]) -> Self {
         self.keys = keys;
+        self
+    }
+
+    /// Sets the argument that is looked up in the collection of its key.
+    #[must_use]
+    pub const fn element(mut self, element: usize) -> Self {
+        self.element = element;
         self
     }
 

@@ -28,7 +28,7 @@ use crate::clock::Millis;
 use crate::sync::PlainAtomicU32;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::table::{KeyHasher, Pointer, prefetch};
-use crate::value::{Hash, INLINE_MAX, List, Set, SortedSet, Stream, Value, shared_bytes, size_class};
+use crate::value::{ElementProbe, Hash, INLINE_MAX, List, Set, SortedSet, Stream, Value, shared_bytes, size_class};
 
 const HEADER: usize = 8;
 const WORD: usize = 8;
@@ -132,7 +132,7 @@ pub enum ValueRef<'a> {
     Stream(&'a Stream),
 }
 
-impl ValueRef<'_> {
+impl<'a> ValueRef<'a> {
     /// A copy of a value that has an allocation of its own.
     pub fn to_owned(self) -> Option<Value> {
         Some(match self {
@@ -144,6 +144,16 @@ impl ValueRef<'_> {
             Self::SortedSet(set) => Value::SortedSet(set.clone()),
             Self::Stream(stream) => Value::Stream(stream.clone()),
         })
+    }
+
+    /// Starts to bring an element closer, if this is a big collection in which elements are found by their hash.
+    pub(super) fn probe(self, element: u64) -> Option<ElementProbe<'a>> {
+        match self {
+            Self::Hash(hash) => hash.probe(element),
+            Self::Set(set) => set.probe(element),
+            Self::SortedSet(set) => set.probe(element),
+            _ => None,
+        }
     }
 
     /// Bytes of its own allocations beside the entry. O(1).

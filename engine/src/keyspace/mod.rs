@@ -24,6 +24,7 @@ mod watch;
 pub use effect::{Effect, Event, EventClass, Listener, LogPosition, Wants};
 pub use entry::{Entry, EntryMut, IntMut, NewValue, ValueMut, ValueRef};
 pub(crate) use evict::random;
+pub use prefetch::ElementOf;
 pub use settings::{Policy, Settings};
 pub use stripe::{KeyTable, Stripe, TableId};
 pub use taken::Taken;

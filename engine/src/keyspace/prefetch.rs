@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use super::stripe::{Probe, Stripe};
 use super::{Keyspace, View};
 use crate::sync::ReadGuard;
+use crate::value::ElementProbe;
 
 /// Keys brought closer at a time.
 const AT_ONCE: usize = 64;
@@ -16,7 +17,7 @@ impl Keyspace {
     /// Brings the entries of some keys closer. Never waits: busy stripes are skipped.
     pub fn prefetch(&self, db: u32, hashes: &[u64]) {
         for hashes in hashes.chunks(AT_ONCE) {
-            let idle = Idle::lock(self, hashes);
+            let idle = Idle::lock(self, hashes.iter().copied());
             let mut probes = Probes::new();
             for &hash in hashes {
                 if let Some(table) = idle.stripe(self.stripe_of(hash)).and_then(|stripe| stripe.table(db)) {
@@ -24,6 +25,35 @@ impl Keyspace {
                 }
             }
             fetch(&probes);
+        }
+    }
+}
+
+/// An element that is going to be looked up in the collection of a key: the hashes of both.
+#[derive(Clone, Copy, Debug)]
+pub struct ElementOf {
+    /// The key's hash.
+    pub key: u64,
+    /// The element's hash.
+    pub element: u64,
+}
+
+impl Keyspace {
+    /// Brings elements of big collections closer whose keys have been [prefetched](Self::prefetch). Never waits: busy
+    /// stripes are skipped.
+    pub fn prefetch_elements(&self, db: u32, elements: &[ElementOf]) {
+        for elements in elements.chunks(AT_ONCE) {
+            let idle = Idle::lock(self, elements.iter().map(|e| e.key));
+            let mut probes = SmallVec::<[ElementProbe<'_>; AT_ONCE]>::new();
+            for &ElementOf { key, element } in elements {
+                if let Some(table) = idle.stripe(self.stripe_of(key)).and_then(|stripe| stripe.table(db))
+                    && let Some(entry) = table.guess(key)
+                    && let Some(probe) = entry.value().probe(element)
+                {
+                    probes.push(probe);
+                }
+            }
+            probes.iter().for_each(ElementProbe::fetch);
         }
     }
 }
@@ -63,9 +93,9 @@ struct Idle<'k> {
 }
 
 impl<'k> Idle<'k> {
-    fn lock(space: &'k Keyspace, hashes: &[u64]) -> Self {
+    fn lock(space: &'k Keyspace, hashes: impl Iterator<Item = u64>) -> Self {
         let mut idle = Self { guards: SmallVec::new(), at: [0; AT_ONCE] };
-        for &hash in hashes {
+        for hash in hashes {
             let stripe = space.stripe_of(hash);
             if idle.stripe(stripe).is_none()
                 && let Some(guard) = space.stripes[stripe].lock.try_read()

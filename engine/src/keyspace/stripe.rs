@@ -203,6 +203,12 @@ impl KeyTable {
         self.table.probe(hash)
     }
 
+    /// The entry that most likely has the key of this hash; its key has not been looked at.
+    #[inline]
+    pub(super) fn guess(&self, hash: u64) -> Option<Entry<'_>> {
+        self.table.find(hash, |_| true).map(|p| self.entry(p))
+    }
+
     /// Sets a key, whether it is there or not. Returns what is left of an old value.
     pub(super) fn put(
         &mut self,

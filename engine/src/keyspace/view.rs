@@ -8,8 +8,6 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use super::entry::{Entry, EntryMut, NewValue};
 use super::interest::Interest;
 use super::stripe::{KeyTable, Making, Stripe, TableId};
@@ -46,21 +44,84 @@ impl Guard<'_> {
 pub(super) enum Held<'k> {
     One((usize, Guard<'k>)),
     /// In the order of their numbers. On the heap, because a view is moved about and most have one stripe.
-    Many(Vec<(usize, Guard<'k>)>),
+    Many(Stripes, Vec<(usize, Guard<'k>)>),
+}
+
+/// Which of the first 64 stripes are held, a bit for each: where the guard of one is, is how many bits stand below it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Stripes(u64);
+
+impl Stripes {
+    /// How many it can tell of.
+    const MAX: usize = 64;
+
+    fn add(&mut self, stripe: usize) {
+        self.0 |= 1u64.checked_shl(stripe as u32).unwrap_or(0);
+    }
+
+    fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    /// Where the guard of a stripe is, if it is held and one of the first 64.
+    #[inline]
+    fn index(self, stripe: usize) -> Option<usize> {
+        let bit = 1u64.checked_shl(stripe as u32).unwrap_or(0);
+        (self.0 & bit != 0).then(|| (self.0 & bit.wrapping_sub(1)).count_ones() as usize)
+    }
+
+    fn iter(self) -> impl Iterator<Item = usize> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let stripe = (rest != 0).then(|| rest.trailing_zeros() as usize);
+            rest &= rest.wrapping_sub(1);
+            stripe
+        })
+    }
 }
 
 impl<'k> Held<'k> {
+    /// Locks stripes in the order of their numbers, each once; for writing if it is wanted for writing at all.
+    #[inline]
+    pub(super) fn some(space: &'k Keyspace, wanted: impl Iterator<Item = (usize, Access)>) -> Self {
+        if space.stripes() > Stripes::MAX {
+            return Self::sorted(space, wanted.collect());
+        }
+        let (mut stripes, mut written) = (Stripes::default(), Stripes::default());
+        for (stripe, access) in wanted {
+            stripes.add(stripe);
+            if access == Access::Write {
+                written.add(stripe);
+            }
+        }
+        let mut guards = Vec::with_capacity(stripes.len());
+        for stripe in stripes.iter() {
+            let access = if written.index(stripe).is_some() { Access::Write } else { Access::Read };
+            guards.push((stripe, lock(space, stripe, access)));
+        }
+        Self::Many(stripes, guards)
+    }
+
+    fn sorted(space: &'k Keyspace, mut wanted: Vec<(usize, Access)>) -> Self {
+        // Of a stripe that is both, writing comes first and stays.
+        wanted.sort_unstable_by_key(|&(stripe, access)| (stripe, access == Access::Read));
+        wanted.dedup_by_key(|s| s.0);
+        let mut stripes = Stripes::default();
+        wanted.iter().filter(|s| s.0 < Stripes::MAX).for_each(|s| stripes.add(s.0));
+        Self::Many(stripes, wanted.into_iter().map(|(s, access)| (s, lock(space, s, access))).collect())
+    }
+
     pub(super) fn all(&self) -> &[(usize, Guard<'k>)] {
         match self {
             Self::One(one) => std::slice::from_ref(one),
-            Self::Many(many) => many,
+            Self::Many(_, many) => many,
         }
     }
 
     fn all_mut(&mut self) -> &mut [(usize, Guard<'k>)] {
         match self {
             Self::One(one) => std::slice::from_mut(one),
-            Self::Many(many) => many,
+            Self::Many(_, many) => many,
         }
     }
 
@@ -69,7 +130,7 @@ impl<'k> Held<'k> {
     pub(super) fn guard(&self, wanted: usize) -> Option<&Guard<'k>> {
         match self {
             Self::One((stripe, guard)) => (*stripe == wanted).then_some(guard),
-            Self::Many(guards) => index(guards, wanted).map(|i| &guards[i].1),
+            Self::Many(stripes, guards) => index(*stripes, guards, wanted).and_then(|i| guards.get(i)).map(|g| &g.1),
         }
     }
 
@@ -77,7 +138,9 @@ impl<'k> Held<'k> {
     fn guard_mut(&mut self, wanted: usize) -> Option<&mut Guard<'k>> {
         match self {
             Self::One((stripe, guard)) => (*stripe == wanted).then_some(guard),
-            Self::Many(guards) => index(guards, wanted).map(|i| &mut guards[i].1),
+            Self::Many(stripes, guards) => {
+                index(*stripes, guards, wanted).and_then(|i| guards.get_mut(i)).map(|g| &mut g.1)
+            }
         }
     }
 
@@ -86,11 +149,12 @@ impl<'k> Held<'k> {
     }
 }
 
-/// Where the guard of a stripe is: at once if all are held.
-fn index(guards: &[(usize, Guard<'_>)], wanted: usize) -> Option<usize> {
-    match guards.get(wanted) {
-        Some((stripe, _)) if *stripe == wanted => Some(wanted),
-        _ => guards.binary_search_by_key(&wanted, |g| g.0).ok(),
+/// Where the guard of a stripe is.
+#[inline]
+fn index(stripes: Stripes, guards: &[(usize, Guard<'_>)], wanted: usize) -> Option<usize> {
+    match stripes.index(wanted) {
+        None if wanted >= Stripes::MAX => guards.binary_search_by_key(&wanted, |g| g.0).ok(),
+        at => at,
     }
 }
 
@@ -175,12 +239,9 @@ impl<'k> View<'k> {
         access: Access,
         hashes: impl Iterator<Item = u64>,
     ) -> Result<Self> {
-        let mut stripes: SmallVec<[usize; 16]> = hashes.map(|h| space.stripe_of(h)).collect();
-        stripes.sort_unstable();
-        stripes.dedup();
         enter(space)?;
-        let held = stripes.into_iter().map(|s| (s, lock(space, s, access))).collect();
-        Ok(Self::with(space, db, now, Held::Many(held)))
+        let held = Held::some(space, hashes.map(|h| (space.stripe_of(h), access)));
+        Ok(Self::with(space, db, now, held))
     }
 
     /// A view of the stripes of some keys, for writing those of `written` and for reading those of `read` alone.
@@ -193,20 +254,15 @@ impl<'k> View<'k> {
     ) -> Result<Self> {
         let written = written.map(|h| (space.stripe_of(h), Access::Write));
         let read = read.map(|h| (space.stripe_of(h), Access::Read));
-        let mut stripes: SmallVec<[(usize, Access); 16]> = written.chain(read).collect();
-        // Of a stripe that is both, writing comes first and stays.
-        stripes.sort_unstable_by_key(|&(stripe, access)| (stripe, access == Access::Read));
-        stripes.dedup_by_key(|s| s.0);
         enter(space)?;
-        let held = stripes.into_iter().map(|(s, access)| (s, lock(space, s, access))).collect();
-        Ok(Self::with(space, db, now, Held::Many(held)))
+        Ok(Self::with(space, db, now, Held::some(space, written.chain(read))))
     }
 
     /// A view of everything.
     pub fn all(space: &'k Keyspace, db: u32, now: Millis, access: Access) -> Result<Self> {
         enter(space)?;
-        let held = (0..space.stripes()).map(|s| (s, lock(space, s, access))).collect();
-        Ok(Self::with(space, db, now, Held::Many(held)))
+        let held = Held::some(space, (0..space.stripes()).map(|s| (s, access)));
+        Ok(Self::with(space, db, now, held))
     }
 
     fn with(space: &'k Keyspace, db: u32, now: Millis, held: Held<'k>) -> Self {
@@ -615,7 +671,7 @@ impl<'k> View<'k> {
         drop(listeners);
         if !heard.served.is_empty() {
             // Whoever is woken may want the stripes at once, perhaps on this very thread.
-            self.held = Held::Many(Vec::new());
+            self.held = Held::Many(Stripes::default(), Vec::new());
             leave(self.space);
             self.left = true;
             waiters::wake(&heard.served);
@@ -684,7 +740,7 @@ fn leave_one(here: usize, first: usize, others: usize) {
     ENTERED.with(|e| e.set((first, others)));
 }
 
-pub(super) fn lock(space: &Keyspace, stripe: usize, access: Access) -> Guard<'_> {
+fn lock(space: &Keyspace, stripe: usize, access: Access) -> Guard<'_> {
     let lock = &space.stripes[stripe].lock;
     match access {
         Access::Read => Guard::Read(lock.read()),

@@ -14,7 +14,7 @@ use std::time::Instant;
 use smallvec::SmallVec;
 
 use super::stripe::TableId;
-use super::view::{Guard, Held, lock};
+use super::view::{Guard, Held};
 use super::{Access, Entry, Key, Keyspace, LogPosition, ValueRef, View};
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize};
@@ -322,7 +322,7 @@ impl<'k> Held<'k> {
                 return self;
             }
             drop(self);
-            self = Self::Many(stripes.into_iter().map(|(i, access)| (i, lock(space, i, access))).collect());
+            self = Self::some(space, stripes.into_iter());
         }
     }
 

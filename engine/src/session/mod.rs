@@ -168,6 +168,7 @@ impl Session {
         let broken = self.parse(core, batch, input, unauthenticated, ahead);
         if batch.keys.hashes().len() > 1 {
             core.keyspace.prefetch(self.caller.db, batch.keys.hashes());
+            core.keyspace.prefetch_elements(self.caller.db, batch.keys.elements());
         }
         let output_before = output.len();
         let (mut status, done) = self.run(core, batch, input, output);

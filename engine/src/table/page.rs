@@ -323,15 +323,31 @@ impl<'a> Page<'a> {
         if let Some((slot, p)) = self.in_line(line, hash, &mut is) {
             return Some((Place { line: home as u8 + 1, slot: slot as u8 }, p));
         }
-        if line.marks() == 0 { None } else { self.find_displaced(home, hash, is) }
+        if line.marks() == 0 { None } else { self.find_displaced(home, line.marks(), hash, is) }
     }
 
-    #[inline(never)]
-    fn find_displaced<P: Pointer>(&self, home: usize, hash: u64, mut is: impl FnMut(P) -> bool) -> Option<(Place, P)> {
-        self.search_lines(home).skip(1).find_map(|i| {
-            let (slot, p) = self.in_line(&self.lines()[i], hash, &mut is)?;
-            Some((Place { line: i as u8, slot: slot as u8 }, p))
-        })
+    /// As [`find`](Self::find), for keys that are not in their home bucket, which has these marks.
+    fn find_displaced<P: Pointer>(
+        &self,
+        home: usize,
+        marks: u64,
+        hash: u64,
+        mut is: impl FnMut(P) -> bool,
+    ) -> Option<(Place, P)> {
+        if marks & SPILLED != 0 {
+            let next = self.after(home);
+            if let Some((slot, p)) = self.in_line(self.bucket(next), hash, &mut is) {
+                return Some((Place { line: next as u8 + 1, slot: slot as u8 }, p));
+            }
+        }
+        if marks & STASHED != 0 {
+            for i in self.stash_start()..self.at.shape().0 {
+                if let Some((slot, p)) = self.in_line(&self.lines()[i], hash, &mut is) {
+                    return Some((Place { line: i as u8, slot: slot as u8 }, p));
+                }
+            }
+        }
+        None
     }
 
     /// Calls `visit` for all pointers of the page.
@@ -401,16 +417,27 @@ impl<'a> PageMut<'a> {
 
     fn insert_packed(&mut self, packed: u64, fingerprint: u64) -> bool {
         let home = self.read().home_of(packed);
+        let lines = self.lines();
+        let done = match lines[home + 1].free_slot() {
+            Some(slot) => {
+                lines[home + 1].put(slot, packed, fingerprint);
+                true
+            }
+            None => self.insert_displaced(home, packed, fingerprint),
+        };
+        self.lines()[0].0[COUNT] += u64::from(done);
+        done
+    }
+
+    /// Finds a slot for a key whose home bucket is full.
+    fn insert_displaced(&mut self, home: usize, packed: u64, fingerprint: u64) -> bool {
         let next = self.read().after(home);
         let stash = self.read().stash_start()..self.at.shape().0;
-        let lines = [(home + 1, 0), (next + 1, SPILLED)].into_iter().chain(stash.map(|i| (i, STASHED)));
-        for (i, mark) in lines {
-            if let Some(slot) = self.lines()[i].free_slot() {
-                self.lines()[i].put(slot, packed, fingerprint);
-                if mark != 0 && i != home + 1 {
-                    self.lines()[home + 1].mark(mark);
-                }
-                self.lines()[0].0[COUNT] += 1;
+        let lines = self.lines();
+        for (i, mark) in std::iter::once((next + 1, SPILLED)).chain(stash.map(|i| (i, STASHED))) {
+            if let Some(slot) = lines[i].free_slot() {
+                lines[i].put(slot, packed, fingerprint);
+                lines[home + 1].mark(mark);
                 return true;
             }
         }
@@ -471,10 +498,13 @@ impl<'a> PageMut<'a> {
     }
 
     /// All slots with their fingerprints.
-    fn packed(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.read().lines()[1..]
-            .iter()
-            .flat_map(|line| (0..SLOTS).filter(|&s| line.0[s + 1] != 0).map(|s| (line.0[s + 1], line.fingerprint(s))))
+    fn packed(&self) -> Vec<(u64, u64)> {
+        let page = self.read();
+        let mut packed = Vec::with_capacity(page.count());
+        for line in &page.lines()[1..] {
+            packed.extend((0..SLOTS).filter(|&s| line.0[s + 1] != 0).map(|s| (line.0[s + 1], line.fingerprint(s))));
+        }
+        packed
     }
 }
 
@@ -518,7 +548,7 @@ pub(super) enum Grown {
 /// Makes room in a page that refused an insert. The old page is left as it is, for the caller to free.
 pub(super) fn grow<P: Pointer>(page: &PageMut<'_>, hasher: &KeyHasher) -> Grown {
     let (at, earliest) = (page.at, page.read().earliest());
-    let slots: Vec<_> = page.packed().collect();
+    let slots = page.packed();
     if at.class() < LARGEST
         && let Some(larger) = build(at.depth(), at.class() + 1, earliest, &slots)
     {
@@ -575,7 +605,7 @@ pub(super) fn shrink(page: &PageMut<'_>) -> Option<PageRef> {
     if class >= page.at.class() {
         return None;
     }
-    let slots: Vec<_> = page.packed().collect();
+    let slots = page.packed();
     let small = build(page.at.depth(), class, page.read().earliest(), &slots)?;
     if small.class() < page.at.class() {
         return Some(small);
@@ -593,7 +623,8 @@ pub(super) fn merge<P: Pointer>(low: &PageMut<'_>, high: &PageMut<'_>, hasher: &
         return None;
     }
     let depth = low.at.depth() - 1;
-    let mut slots: Vec<_> = low.packed().chain(high.packed()).collect();
+    let mut slots = low.packed();
+    slots.extend(high.packed());
     if window_base(depth) != window_base(low.at.depth()) {
         shift_window::<P>(&mut slots, depth, hasher);
     }

@@ -12,8 +12,10 @@ mod tests;
 
 use super::compact::{Compact, Form, FormMut};
 use super::listpack::{Item, Listpack};
+use super::probe::ElementProbe;
 use crate::clock::Millis;
 
+pub(super) use field::FieldPtr;
 pub use fields::FieldDeadline;
 use fields::Fields;
 
@@ -68,6 +70,14 @@ impl Hash {
     /// A small hash out of a listpack of field, value, field, value.
     pub fn from_listpack(listpack: Listpack) -> Self {
         Self(Compact::small(listpack))
+    }
+
+    /// Starts to bring the field of this hash closer. `None` for a small hash.
+    pub(crate) fn probe(&self, field: u64) -> Option<ElementProbe<'_>> {
+        match self.0.form() {
+            Form::Small(_) => None,
+            Form::Large(fields) => Some(ElementProbe::Field(fields.probe(field))),
+        }
     }
 
     /// The listpack of a small hash.

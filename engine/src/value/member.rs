@@ -28,7 +28,7 @@ const LEN_SIZE: usize = size_of::<usize>();
 
 /// A pointer to a member. Not zero, because an address is not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Member(u64);
+pub(crate) struct Member(u64);
 
 // SAFETY: what it points to is never changed, and freed by its owner alone.
 unsafe impl Send for Member {}

@@ -12,6 +12,7 @@ pub use members::Members;
 
 use super::compact::{Compact3, Form3, Form3Mut};
 use super::hasher;
+use super::probe::ElementProbe;
 use super::{Intset, Listpack};
 use crate::codec::num::parse_i64;
 
@@ -54,6 +55,14 @@ fn as_int(member: &[u8]) -> Option<i64> {
 }
 
 impl Set {
+    /// Starts to bring the member of this hash closer. `None` for a small set.
+    pub(crate) fn probe(&self, member: u64) -> Option<ElementProbe<'_>> {
+        match self.0.form() {
+            Form3::First(_) | Form3::Second(_) => None,
+            Form3::Large(members) => Some(ElementProbe::Member(members.probe(member))),
+        }
+    }
+
     /// An empty set in the form in which Redis begins one that gets `expected` members, of which this is the first.
     pub fn beginning_with(first: &[u8], expected: usize, limits: Limits) -> Self {
         if expected <= limits.intset_entries && as_int(first).is_some() {

@@ -19,6 +19,8 @@ pub use tree::{Builder, Tree};
 
 use super::compact::{Compact, Form, FormMut};
 use super::listpack::{Item, Listpack};
+use super::probe::ElementProbe;
+pub(super) use element::Element;
 use order::Bound;
 use tree::TreeWalk;
 
@@ -61,6 +63,14 @@ impl std::fmt::Debug for SortedSet {
 }
 
 impl SortedSet {
+    /// Starts to bring the member of this hash closer. `None` for a small set.
+    pub(crate) fn probe(&self, member: u64) -> Option<ElementProbe<'_>> {
+        match self.0.form() {
+            Form::Small(_) => None,
+            Form::Large(tree) => Some(ElementProbe::Scored(tree.probe(member))),
+        }
+    }
+
     /// How many members it has. O(1).
     pub fn len(&self) -> usize {
         match self.0.form() {

@@ -11,6 +11,7 @@ use crate::operation::sorted_set::{self, AddOptions};
 pub(super) const ZADD: Spec = spec("zadd", -4, Run::Keys(&zadd))
     .flags(FAST_GROWS)
     .keys(&[KeySpec::at(1, KeyFlags::RW.union(KeyFlags::UPDATE))])
+    .element(3)
     .docs(
         "1.2.0",
         "Adds members to a sorted set or changes their scores.",
@@ -21,6 +22,7 @@ pub(super) const ZADD: Spec = spec("zadd", -4, Run::Keys(&zadd))
 pub(super) const ZINCRBY: Spec = spec("zincrby", 4, Run::Keys(&zincrby))
     .flags(FAST_GROWS)
     .keys(&[KeySpec::at(1, KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::UPDATE))])
+    .element(3)
     .docs(
         "1.2.0",
         "Adds to the score of a member; a missing one counts as 0.",

@@ -27,7 +27,7 @@ const WORD: usize = 8;
 
 /// An owned field, as a plain pointer: the table that holds it frees it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct FieldPtr(NonNull<u8>);
+pub(crate) struct FieldPtr(NonNull<u8>);
 
 // SAFETY: it owns bytes and nothing else.
 unsafe impl Send for FieldPtr {}

@@ -5,7 +5,7 @@
 
 use super::field::{Field, FieldPtr};
 use crate::clock::Millis;
-use crate::table::{Slot, Table};
+use crate::table::{Probe, Slot, Table};
 use crate::value::{hasher, size_class};
 
 /// Fields found by their hash.
@@ -78,6 +78,10 @@ impl Fields {
     #[inline]
     pub(super) fn find(&self, name: &[u8]) -> Option<Field<'_>> {
         self.table.find(hasher().hash(name), Self::is(name)).map(|p| self.field(p))
+    }
+
+    pub(super) fn probe(&self, hash: u64) -> Probe<'_, FieldPtr> {
+        self.table.probe(hash)
     }
 
     /// Adds a field that is not there.

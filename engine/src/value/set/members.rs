@@ -5,7 +5,7 @@
 
 use smallvec::SmallVec;
 
-use crate::table::{Pointer, Table};
+use crate::table::{Pointer, Probe, Table};
 use crate::value::member::Member;
 use crate::value::{hasher, size_class};
 
@@ -20,6 +20,10 @@ pub struct Members {
 }
 
 impl Members {
+    pub(super) fn probe(&self, hash: u64) -> Probe<'_, Member> {
+        self.table.probe(hash)
+    }
+
     pub(super) fn new() -> Self {
         Self { table: Table::new(0), bytes: 0 }
     }

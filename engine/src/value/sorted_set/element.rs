@@ -21,7 +21,7 @@ const LEN_AT: usize = 8;
 const LONG: u8 = 255;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Element(NonNull<u8>);
+pub(crate) struct Element(NonNull<u8>);
 
 // SAFETY: it points to plain bytes that only its tree changes, through `&mut`.
 unsafe impl Send for Element {}

@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::element::Element;
 use super::order::{Bound, sort_key};
 use super::ordered::{Ordered, Walk};
-use crate::table::{Pointer, Slot, Table};
+use crate::table::{Pointer, Probe, Slot, Table};
 use crate::value::{hasher, size_class};
 
 #[inline]
@@ -42,6 +42,10 @@ impl Default for Tree {
 }
 
 impl Tree {
+    pub(super) fn probe(&self, hash: u64) -> Probe<'_, Element> {
+        self.table.probe(hash)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.table.len()
     }
