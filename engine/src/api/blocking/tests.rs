@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use crate::{Db, Engine, GroupStart, Options, Pending, ReadFrom, Side, StreamId, XAddOptions, ZEnd};
+use crate::{Db, Engine, GroupStart, Options, Pending, ReadFrom, Side, StreamId, Value, XAddOptions, ZEnd};
 
 fn db() -> Db {
     Engine::open(Options::new().stripes(16).seed(7)).unwrap().db(0).unwrap()
@@ -247,4 +247,60 @@ fn the_engine_may_end_in_an_alarm() {
     assert!(poll.is_pending());
     drop((task, waker));
     ended.recv().unwrap();
+}
+
+#[test]
+fn threads_that_push_move_and_pop_lose_nothing_and_never_lock_each_other_out() {
+    const EACH: usize = 1000;
+    let engine = Engine::open(Options::new().stripes(16).seed(7)).unwrap();
+    let db = engine.db(0).unwrap();
+    let key = |i: usize| format!("key:{}", i % 5);
+    let popped = std::thread::scope(|scope| {
+        let pushers: Vec<_> = (0..2)
+            .map(|p| {
+                let db = db.clone();
+                scope.spawn(move || {
+                    for i in 0..EACH {
+                        db.rpush(key(i * (p + 1)), [format!("{p}:{i}")]).unwrap();
+                    }
+                })
+            })
+            .collect();
+        let movers: Vec<_> = (0..3)
+            .map(|m| {
+                let db = db.clone();
+                scope.spawn(move || {
+                    // In circles, with timeouts that race with being served.
+                    for i in 0..EACH {
+                        let timeout = Duration::from_micros(i as u64 % 7 * 20);
+                        let pending = db.blmove(key(i + m), key(i * 2 + m + 1), Side::Left, Side::Right, timeout);
+                        pending.wait().unwrap();
+                    }
+                })
+            })
+            .collect();
+        let poppers: Vec<_> = (0..3)
+            .map(|_| {
+                let engine = engine.clone();
+                scope.spawn(move || {
+                    let mut popped = Vec::new();
+                    let mut connection = engine.connect();
+                    while let Value::Array(mut pair) =
+                        connection.execute(&["BLPOP", "key:0", "key:1", "key:2", "key:3", "key:4", "0.5"]).unwrap()
+                    {
+                        popped.push(pair.pop().unwrap());
+                    }
+                    popped
+                })
+            })
+            .collect();
+        pushers.into_iter().chain(movers).for_each(|thread| thread.join().unwrap());
+        poppers.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    let mut texts: Vec<String> = popped.iter().map(|value| format!("{value:?}")).collect();
+    texts.sort();
+    texts.dedup();
+    assert_eq!((popped.len(), texts.len()), (2 * EACH, 2 * EACH));
+    assert_eq!(waiters(&db), (0, 0));
+    assert_eq!(engine.core().keyspace.db_size(0).unwrap().keys, 0);
 }
