@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use carnelian::command::{Origin, Output};
 use carnelian::keyspace::{Effect, Listener, LogPosition};
 use carnelian::session::Status;
-use carnelian::{Engine, Options, Session, Value};
+use carnelian::{Engine, Options, Session, Side, Value};
 
 const NULL: &str = "*-1\r\n";
 
@@ -542,4 +542,60 @@ fn a_transaction_serves_moves_to_keys_that_it_only_watches() {
     }
     assert_eq!(mover.look(), "$1\r\na\r\n");
     assert_eq!(other.say("LRANGE d 0 -1"), "*1\r\n$1\r\na\r\n");
+}
+
+#[test]
+fn threads_that_push_move_and_pop_lose_nothing_and_never_lock_each_other_out() {
+    const EACH: usize = 1000;
+    let engine = engine();
+    let db = engine.db(0).unwrap();
+    let key = |i: usize| format!("key:{}", i % 5);
+    let popped = std::thread::scope(|scope| {
+        let pushers: Vec<_> = (0..2)
+            .map(|p| {
+                let db = db.clone();
+                scope.spawn(move || {
+                    for i in 0..EACH {
+                        db.rpush(key(i * (p + 1)), [format!("{p}:{i}")]).unwrap();
+                    }
+                })
+            })
+            .collect();
+        let movers: Vec<_> = (0..3)
+            .map(|m| {
+                let db = db.clone();
+                scope.spawn(move || {
+                    // In circles, with timeouts that race with being served.
+                    for i in 0..EACH {
+                        let timeout = Duration::from_micros(i as u64 % 7 * 20);
+                        let pending = db.blmove(key(i + m), key(i * 2 + m + 1), Side::Left, Side::Right, timeout);
+                        pending.wait().unwrap();
+                    }
+                })
+            })
+            .collect();
+        let poppers: Vec<_> = (0..3)
+            .map(|_| {
+                let engine = engine.clone();
+                scope.spawn(move || {
+                    let mut popped = Vec::new();
+                    let mut connection = engine.connect();
+                    while let Value::Array(mut pair) =
+                        connection.execute(&["BLPOP", "key:0", "key:1", "key:2", "key:3", "key:4", "0.5"]).unwrap()
+                    {
+                        popped.push(pair.pop().unwrap());
+                    }
+                    popped
+                })
+            })
+            .collect();
+        pushers.into_iter().chain(movers).for_each(|thread| thread.join().unwrap());
+        poppers.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    let mut texts: Vec<String> = popped.iter().map(|value| format!("{value:?}")).collect();
+    texts.sort();
+    texts.dedup();
+    assert_eq!((popped.len(), texts.len()), (2 * EACH, 2 * EACH));
+    assert_eq!(figures(&engine), NOBODY);
+    assert_eq!(Peer::new(&engine).say("DBSIZE"), ":0\r\n");
 }

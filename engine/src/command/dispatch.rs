@@ -113,7 +113,7 @@ pub enum Outcome {
     Queued,
     /// Clients are paused: try again later, nothing was done.
     Postponed,
-    /// It waits, and its reply is to come: see [`Caller::blocked`].
+    /// It waits, and its reply is to come.
     Blocked,
 }
 

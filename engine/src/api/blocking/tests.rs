@@ -231,8 +231,9 @@ fn a_waker_may_enter_the_engine_at_once() {
 
 #[test]
 fn the_engine_may_end_in_an_alarm() {
+    type Popped = Pending<(Vec<u8>, Vec<u8>)>;
     /// The task itself, which holds the last that there is of the engine.
-    struct Task(std::sync::Mutex<Option<Pending<(Vec<u8>, Vec<u8>)>>>, std::sync::mpsc::Sender<()>);
+    struct Task(std::sync::Mutex<Option<Popped>>, std::sync::mpsc::Sender<()>);
     impl Wake for Task {
         fn wake(self: Arc<Self>) {
             drop(self.0.lock().unwrap().take());
