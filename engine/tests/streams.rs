@@ -169,8 +169,7 @@ fn a_forced_claim_comes_after_a_delivery() {
     }
     // As Redis 7.0 and 8.0 and Valkey 9.1 count.
     for (id, deliveries) in [("1-0", 2), ("2-0", 1), ("3-0", 0)] {
-        let pending =
-            Got::Array(vec![Got::Bulk(id.into()), Got::Bulk("c".into()), Got::Integer(0), Got::Integer(deliveries)]);
+        let pending = Got::Array(vec![Got::Bulk(id.into()), Got::Bulk("c".into()), Got::Int(0), Got::Int(deliveries)]);
         assert_eq!(client.run(&format!("XPENDING s g {id} {id} 1")), Got::Array(vec![pending]));
     }
 }
