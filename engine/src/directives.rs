@@ -72,6 +72,10 @@ pub(crate) const ENGINE: &[Directive] = &[
         core.logs.large_reply.set_max_len(unsigned(v));
         Ok(())
     }),
+    int("tracking-table-max-keys", 0, LONG, "1000000").apply(|core, v| {
+        core.tracking.set_max_keys(unsigned(v));
+        Ok(())
+    }),
     flag("latency-tracking", "yes"),
     Directive::new("latency-tracking-info-percentiles", Kind::Custom(percentiles), "50 99 99.9"),
     int("latency-monitor-threshold", 0, LONG, "0").apply(|core, v| {

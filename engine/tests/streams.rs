@@ -153,6 +153,28 @@ fn effects_and_events_are_named_as_in_redis() {
 }
 
 #[test]
+fn a_forced_claim_comes_after_a_delivery() {
+    let (engine, _) = engine(1);
+    let mut client = Client::new(&engine);
+    for command in [
+        "XADD s 1-0 f v",
+        "XADD s 2-0 f v",
+        "XADD s 3-0 f v",
+        "XGROUP CREATE s g 0",
+        "XCLAIM s g c 0 1-0 FORCE",
+        "XCLAIM s g c 0 2-0 FORCE JUSTID",
+        "XCLAIM s g c 0 3-0 FORCE RETRYCOUNT 0",
+    ] {
+        client.run(command);
+    }
+    // As Redis 7.0 and 8.0 and Valkey 9.1 count.
+    for (id, deliveries) in [("1-0", 2), ("2-0", 1), ("3-0", 0)] {
+        let pending = Got::Array(vec![Got::Bulk(id.into()), Got::Bulk("c".into()), Got::Int(0), Got::Int(deliveries)]);
+        assert_eq!(client.run(&format!("XPENDING s g {id} {id} 1")), Got::Array(vec![pending]));
+    }
+}
+
+#[test]
 fn what_is_refused_changes_nothing() {
     let (engine, _) = engine(1);
     let mut client = Client::new(&engine);

@@ -331,10 +331,9 @@ fn canonical(how: How, reply: &Reply) -> Reply {
     }
 }
 
-/// Numbers printed in one way. A listpack keeps -0 as 0, and whether a set was one when a member came depends on the
-/// version.
+/// Numbers printed in one way.
 fn scores(reply: &Reply) -> Reply {
-    let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<f64>().ok().map(|n| n + 0.0);
+    let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<f64>().ok();
     match reply {
         Reply::Bulk(text) => number(text).map_or_else(|| reply.clone(), |n| Reply::Bulk(format!("{n:e}").into())),
         Reply::Double(text) => number(text).map_or_else(|| reply.clone(), |n| Reply::Double(format!("{n:e}").into())),

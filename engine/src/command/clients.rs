@@ -61,6 +61,8 @@ pub struct Client {
     pub total_commands: AtomicU64,
     /// The last command, by its number in the registry; see [`Registry::by_number`](super::Registry::by_number).
     pub last_command: AtomicU32,
+    /// The client that is told of invalid keys in its place, 0 for none.
+    pub redirect: AtomicU64,
     /// What it calls itself.
     pub(crate) names: Mutex<Names>,
     /// Set by somebody who wants it gone; its thread ends it when woken.
@@ -90,6 +92,22 @@ impl Client {
     pub const NO_TOUCH: u32 = 2;
     /// `CLIENT CAPA redirect`.
     pub const CAPA_REDIRECT: u32 = 4;
+    /// `CLIENT TRACKING on`, and with what options.
+    pub const TRACKING: u32 = 8;
+    /// `BCAST`.
+    pub const BCAST: u32 = 1 << 4;
+    /// `NOLOOP`.
+    pub const NOLOOP: u32 = 1 << 5;
+    /// `OPTIN`.
+    pub const OPTIN: u32 = 1 << 6;
+    /// `OPTOUT`.
+    pub const OPTOUT: u32 = 1 << 7;
+    /// The client that it redirects to is gone.
+    pub const BROKEN_REDIRECT: u32 = 1 << 8;
+    /// `CLIENT CACHING` has been said, for the next command.
+    pub const CACHING: u32 = 1 << 9;
+    /// All flags that have to do with tracking.
+    pub const ALL_OF_TRACKING: u32 = 0b11_1111_1000;
     /// What [`last_command`](Self::last_command) is as long as there was none.
     pub const NO_COMMAND: u32 = u32::MAX;
 
@@ -291,6 +309,7 @@ impl Clients {
             total_in: AtomicU64::new(0),
             total_out: AtomicU64::new(0),
             total_commands: AtomicU64::new(0),
+            redirect: AtomicU64::new(0),
             last_command: AtomicU32::new(Client::NO_COMMAND),
             names: Mutex::default(),
             killed: AtomicBool::new(false),

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use super::blocking::Blocked;
 use super::host::Embedded;
 use super::notify::Notifications;
+use super::tracking::Tracking;
 use super::transactions::Transaction;
 use super::{
     Auth, Channels, Client, Clients, CommandLogs, EngineStats, Host, LatencyMonitor, Origin, Rates, Registry, Reply,
@@ -36,6 +37,8 @@ pub struct Core {
     pub channels: Arc<Channels>,
     /// What is published of events.
     pub(crate) notifications: Notifications,
+    /// Who keeps what they have read.
+    pub(crate) tracking: Tracking,
     /// Who may come in.
     pub auth: Auth,
     /// Commands that were slow or large.
@@ -90,6 +93,7 @@ impl Core {
             clients,
             channels: Arc::default(),
             notifications: Notifications::default(),
+            tracking: Tracking::default(),
             auth: Auth::default(),
             logs: CommandLogs::default(),
             latency: LatencyMonitor::default(),

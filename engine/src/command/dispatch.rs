@@ -8,6 +8,7 @@ use std::ops::Range;
 use super::args::positions_to_lock;
 use super::blocking;
 use super::registry::Keys;
+use super::tracking;
 use super::{Args, Caller, Command, Context, Core, Flags, Registry, Reply, ReplyMode, Run};
 use crate::error::{Error, Result};
 use crate::keyspace::{ElementOf, View};
@@ -140,7 +141,15 @@ pub fn dispatch(
         caller.queue(command, args, reply);
         return Outcome::Queued;
     }
-    match call(core, caller, now, command, args, reply) {
+    let tracks = core.tracking.is_on();
+    if tracks {
+        tracking::begin(core, caller, command, args);
+    }
+    let result = call(core, caller, now, command, args, reply);
+    if tracks {
+        tracking::end(caller, command);
+    }
+    match result {
         Ok(outcome) => outcome,
         Err(error) => {
             core.stats.error(&error);

@@ -44,6 +44,7 @@ mod sort;
 mod sorted_set;
 mod stream;
 mod string;
+mod tracking;
 mod transactions;
 
 pub use args::{Args, Positions, key_flags, key_positions};

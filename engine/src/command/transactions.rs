@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::context::Holding;
 use super::dispatch::BatchKeys;
+use super::tracking;
 use super::{
     Args, Caller, Categories, Command, Context, Core, Flags, Group, KeyFlags, KeySpec, Reply, Run, Spec, Streak,
 };
@@ -306,6 +307,9 @@ fn run_one(
     args: &Args<'_>,
     reply: &mut Reply<'_>,
 ) -> Result<()> {
+    if context.core.tracking.is_on() {
+        tracking::remember(context.core, context.caller, command, args);
+    }
     match command.spec.run {
         Run::Keys(run) | Run::Everything(run) => {
             view.select(context.caller.db)?;

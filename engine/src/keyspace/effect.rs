@@ -86,6 +86,8 @@ bitflags::bitflags! {
         const EFFECTS = 1;
         /// What has happened to keys.
         const EVENTS = 1 << 1;
+        /// The names of keys that are not what they were.
+        const KEYS = 1 << 2;
     }
 }
 
@@ -101,6 +103,10 @@ pub trait Listener: Send + Sync {
     fn effects(&self, _effects: &[Effect]) -> LogPosition {
         0
     }
+    /// Takes the names of keys that one command has changed, in the order in which it did. A name may come twice.
+    fn changed(&self, _keys: &[Box<[u8]>]) {}
+    /// Hears that all keys of some database are gone.
+    fn flushed(&self) {}
     /// Takes an event.
     fn event(&self, _db: u32, _event: Event, _key: &[u8]) {}
 }

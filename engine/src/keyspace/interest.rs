@@ -46,6 +46,9 @@ impl Interest {
     #[inline]
     pub(super) fn changed(&self, id: TableId, key: &Key<'_>, marks: &mut Marks) {
         marks.changed = true;
+        if marks.wants_keys {
+            marks.note_key(key);
+        }
         if let Some(all) = &self.0 {
             all.changed(id, key, marks);
         }

@@ -167,12 +167,18 @@ struct Heard {
     ready: Vec<Ready>,
     /// Those who were served and have yet to be told.
     served: Vec<Arc<Waiter>>,
+    /// Keys that are not what they were, if somebody wants their names.
+    keys: Vec<Box<[u8]>>,
+    /// A whole database has gone.
+    flushed: bool,
 }
 
 /// What a view has done so far that its end will look at.
 #[derive(Default)]
 pub(super) struct Marks {
     pub(super) changed: bool,
+    /// Whether somebody wants the names of changed keys.
+    pub(super) wants_keys: bool,
     /// Nothing, mostly: nobody listens.
     heard: Option<Box<Heard>>,
 }
@@ -181,6 +187,11 @@ impl Marks {
     pub(super) fn note_ready(&mut self, db: TableId, key: &Key<'_>) {
         let ready = Ready { db, hash: key.hash, key: key.bytes.into() };
         self.heard.get_or_insert_default().ready.push(ready);
+    }
+
+    #[cold]
+    pub(super) fn note_key(&mut self, key: &Key<'_>) {
+        self.heard.get_or_insert_default().keys.push(key.bytes.into());
     }
 
     pub(super) fn take_ready(&mut self) -> Vec<Ready> {
@@ -266,15 +277,17 @@ impl<'k> View<'k> {
     }
 
     fn with(space: &'k Keyspace, db: u32, now: Millis, held: Held<'k>) -> Self {
+        let held = held.with_further(space);
+        // Read after locking: whoever starts to listen holds all stripes meanwhile.
+        let wanted = Wants::from_bits_truncate(space.wanted.load(Relaxed));
         Self {
             space,
-            held: held.with_further(space),
+            held,
             db,
             now,
             touches: true,
-            // Read after locking: whoever starts to listen holds all stripes meanwhile.
-            wanted: Wants::from_bits_truncate(space.wanted.load(Relaxed)),
-            marks: Marks::default(),
+            wanted,
+            marks: Marks { wants_keys: wanted.contains(Wants::KEYS), ..Marks::default() },
             changes: 0,
             hits: Cell::new(0),
             misses: Cell::new(0),
@@ -559,6 +572,9 @@ impl<'k> View<'k> {
 
     /// Empties a database; the view holds everything. Returns how many keys there were.
     pub fn flush(&mut self, db: u32, background: bool) -> usize {
+        if self.marks.wants_keys {
+            self.marks.heard.get_or_insert_default().flushed = true;
+        }
         let keys = self.stripes().filter_map(|(_, s)| s.table(db)).map(KeyTable::len).sum();
         if keys == 0 {
             return 0;
@@ -667,6 +683,12 @@ impl<'k> View<'k> {
             for (db, event, key) in &heard.events {
                 listener.event(*db, *event, key);
             }
+        }
+        if !heard.keys.is_empty() {
+            listeners.iter().for_each(|listener| listener.changed(&heard.keys));
+        }
+        if heard.flushed {
+            listeners.iter().for_each(|listener| listener.flushed());
         }
         drop(listeners);
         if !heard.served.is_empty() {

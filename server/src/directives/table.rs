@@ -96,7 +96,6 @@ const WITHOUT_EFFECT: &[Entry] = &[
     int("slot-migration-max-failover-repl-bytes", 0, i64::MAX, "0").without_effect(CLUSTER),
     text("maxmemory-clients", "0").without_effect(LATER),
     word("propagation-error-behavior", &["ignore", "panic", "panic-on-replicas"], "ignore").without_effect(LATER),
-    int("tracking-table-max-keys", 0, i64::MAX, "1000000").without_effect(LATER),
     text("unixsocketgroup", "").without_effect(LATER),
     yes_no("aof-disable-auto-gc", "no").without_effect(PERSISTENCE),
     yes_no("aof-load-truncated", "yes").without_effect(PERSISTENCE),

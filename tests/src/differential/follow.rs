@@ -13,6 +13,14 @@ pub(super) fn up(step: &Step, pair: &mut Pair, ours: &mut [Outcome], theirs: &mu
         return;
     }
     for ((command, our), their) in step.commands.iter().zip(ours).zip(theirs) {
+        if let Outcome::Reply(Reply::Error(text)) = &*our
+            && text.starts_with(b"INVALIDOBJ")
+        {
+            // Redis may have added some elements to a spoilt HyperLogLog before it came to where it is spoilt.
+            let del = vec![b"DEL".to_vec(), command[1..].first().cloned().unwrap_or_default()];
+            pair.ours.ask(&del);
+            pair.theirs.ask(&del);
+        }
         let Some(choice) = choice_of(command) else { continue };
         let (Outcome::Reply(a), Outcome::Reply(b)) = (&*our, &*their) else { continue };
         if choice == Choice::Removed {

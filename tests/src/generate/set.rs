@@ -1,5 +1,7 @@
 //! Commands of the set group.
 
+use std::collections::HashSet;
+
 use super::{Command, Generator, Reading, Step, argv};
 
 pub(super) fn step(g: &mut Generator) -> Step {
@@ -27,7 +29,18 @@ pub(super) fn step(g: &mut Generator) -> Step {
         38 => argv!["OBJECT", "ENCODING", key],
         _ => argv!["DEL", key],
     };
-    Step::one(g.spoil(command))
+    Step::one(without_repetition(g.spoil(command)))
+}
+
+/// Integers given again make no difference to Redis 7.0; later versions choose the form of a new set by the number of
+/// words, and may not make an intset of them.
+fn without_repetition(command: Command) -> Command {
+    if !command[0].eq_ignore_ascii_case(b"SADD") {
+        return command;
+    }
+    let is_integer = |word: &[u8]| std::str::from_utf8(word).is_ok_and(|text| text.parse::<i64>().is_ok());
+    let mut seen = HashSet::new();
+    command.into_iter().filter(|word| !is_integer(word) || seen.insert(word.clone())).collect()
 }
 
 /// Few different ones, so that sets have something in common; now and then what a small form has no room for.

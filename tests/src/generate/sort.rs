@@ -98,7 +98,11 @@ fn sort(g: &mut Generator) -> Command {
             5 if !alpha => vec![g.word("LIMIT"), bound(g), bound(g)],
             6 => vec![g.word_of(&["ASC", "DESC"])],
             7 => vec![g.word("STORE"), b"sort:d".to_vec()],
-            _ if g.rng.one_in(6) => vec![g.word_of(&["FOO", "BY", "GET", "LIMIT", "STORE"])],
+            // The word that follows may become its argument: as BY's, it would ask for a set in its own order.
+            _ if g.rng.one_in(6) => {
+                let words = ["FOO", "GET", "LIMIT", "STORE", "BY"];
+                vec![g.word_of(if ordered { &words } else { &words[..4] })]
+            }
             _ => continue,
         });
     }

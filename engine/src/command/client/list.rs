@@ -1,5 +1,6 @@
 //! A connection in one line, as `CLIENT LIST` shows it.
 
+use super::tracking::shown_redirect;
 use crate::clock::Millis;
 use crate::command::{Client, Core, DEFAULT_USER};
 use crate::sync::atomic::Ordering::Relaxed;
@@ -12,6 +13,9 @@ pub(super) fn flags(client: &Client) -> String {
         (client.is_blocked(), 'b'),
         (client.is_killed(), 'A'),
         (client.origin.unix, 'U'),
+        (client.has_flag(Client::TRACKING), 't'),
+        (client.has_flag(Client::BROKEN_REDIRECT), 'R'),
+        (client.has_flag(Client::BCAST), 'B'),
         (client.has_flag(Client::NO_EVICT), 'e'),
         (client.has_flag(Client::NO_TOUCH), 'T'),
     ];
@@ -66,7 +70,7 @@ pub(super) fn line(core: &Core, client: &Client, now: Millis) -> Vec<u8> {
     add("events", b"r");
     add("cmd", command.as_bytes());
     add("user", DEFAULT_USER.as_bytes());
-    add("redir", b"-1");
+    add("redir", shown_redirect(client).as_bytes());
     add("resp", client.resp.load(Relaxed).to_string().as_bytes());
     add("lib-name", &names.lib_name);
     add("lib-ver", &names.lib_ver);

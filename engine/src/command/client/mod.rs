@@ -2,6 +2,7 @@
 
 mod filter;
 mod list;
+mod tracking;
 
 use super::connection::{check_client_name, is_name};
 use super::introspection::help;
@@ -38,8 +39,20 @@ const KILL_SYNTAX: &str = "<old-format | <[ID client-id [client-id ...]] | \
 const ALL_NODES: &[&str] = &["request_policy:all_nodes", "response_policy:all_succeeded"];
 
 const SUBCOMMANDS: &[Spec] = &[
+    sub("caching", 3, EASY, &tracking::caching).docs(
+        "6.0.0",
+        "Says whether the keys of the next command are tracked.",
+        "O(1)",
+        "<YES | NO>",
+    ),
     sub("capa", -3, EASY, &capa).docs("8.0.0", "Says what the client can do.", "O(1)", "capability [capability ...]"),
     sub("getname", 2, EASY, &getname).docs("2.6.9", "Tells the connection's name.", "O(1)", ""),
+    sub("getredir", 2, EASY, &tracking::getredir).docs(
+        "6.0.0",
+        "Tells which client hears of the connection's invalid keys.",
+        "O(1)",
+        "",
+    ),
     sub("help", 2, Flags::LOADING.union(Flags::STALE), &help).docs("5.0.0", "Lists the subcommands.", "O(1)", ""),
     sub("id", 2, EASY, &id).docs("5.0.0", "Tells the connection's id.", "O(1)", ""),
     sub("import-source", 3, BASE, &import_source).docs(
@@ -97,6 +110,13 @@ const SUBCOMMANDS: &[Spec] = &[
         "O(1)",
         "connection-name",
     ),
+    sub("tracking", -3, BASE, &tracking::tracking).docs(
+        "6.0.0",
+        "Lets the connection hear when keys that it has read change.",
+        "O(1). Some options may introduce additional complexity.",
+        "<ON | OFF> [REDIRECT client-id:integer] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
+    ),
+    sub("trackinginfo", 2, BASE, &tracking::trackinginfo).docs("6.2.0", "Tells how the connection tracks.", "O(1)", ""),
     sub("unblock", -3, ADMIN, &unblock).docs(
         "5.0.0",
         "Ends the wait of a connection that is blocked.",

@@ -40,7 +40,7 @@ pub(super) fn clients(core: &Core, lines: &mut Lines) {
     let pause = core.clients.paused(core.keyspace.clock().millis());
     let waiting = core.keyspace.waiting();
     lines.add("blocked_clients", waiting.waiters.load(Relaxed));
-    lines.add("tracking_clients", 0);
+    lines.add("tracking_clients", core.tracking.figures().clients);
     lines.add("pubsub_clients", clients.iter().filter(|c| c.is_subscriber()).count());
     lines.add("watching_clients", clients.iter().filter(|c| c.watched.load(Relaxed) > 0).count());
     lines.add_all(&["clients_in_timeout_table"], 0);
@@ -152,7 +152,10 @@ pub(super) fn stats(core: &Core, lines: &mut Lines) {
     lines.add_all(&["total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys"], 0);
     lines.add_all(&["active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits"], 0);
     lines.add_all(&["active_defrag_key_misses", "total_active_defrag_time", "current_active_defrag_time"], 0);
-    lines.add_all(&["tracking_total_keys", "tracking_total_items", "tracking_total_prefixes"], 0);
+    let tracking = core.tracking.figures();
+    lines.add("tracking_total_keys", tracking.keys);
+    lines.add("tracking_total_items", tracking.items);
+    lines.add("tracking_total_prefixes", tracking.prefixes);
     lines.add("unexpected_error_replies", 0);
     lines.add("total_error_replies", core.stats.total_errors());
     lines.add("total_protocol_errors", core.stats.protocol_errors.load(Relaxed));

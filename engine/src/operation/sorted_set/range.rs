@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::store_built;
+use super::{limits, store_built};
 use crate::error::Result;
 use crate::keyspace::{Effect, Key, View};
 use crate::value::SortedSet;
@@ -147,10 +147,17 @@ pub fn range<'v>(view: &'v View<'_>, key: &Key<'_>, range: &ZRange<'_>) -> Resul
 pub fn range_store(view: &mut View<'_>, dest: &Key<'_>, source: &Key<'_>, range: &ZRange<'_>) -> Result<usize> {
     // The effect reads the source again, so if it has expired it has to be gone by then.
     view.drop_expired(source);
+    let limits = limits(view);
     let mut built = Builder::default();
     let mut buffer = itoa::Buffer::new();
-    for (member, score) in range.of(view.read(source)?) {
-        built.add(member.bytes(&mut buffer), score);
+    let part = range.of(view.read(source)?);
+    // Redis fills a listpack until it has to convert it, and in there -0 becomes 0. Only of ranks it knows the number
+    // beforehand.
+    let mut is_small = !matches!(range.by, RangeBy::Rank(..)) || part.len() <= limits.entries;
+    for (member, score) in part {
+        let member = member.bytes(&mut buffer);
+        is_small &= built.len() < limits.entries && member.len() <= limits.value;
+        built.add(member, if is_small { score + 0.0 } else { score });
     }
     Ok(store_built(view, dest, built, "zrangestore", || {
         let mut range = *range;

@@ -155,7 +155,8 @@ pub fn claim(
         let deliveries = match pending {
             Some(pending) if min_idle > 0 && now.saturating_sub(pending.delivered) < min_idle => continue,
             Some(pending) => pending.deliveries,
-            None if options.force => 0,
+            // Redis makes it pending as if it had been delivered, and then claims it.
+            None if options.force => 1,
             None => continue,
         };
         let more = u64::from(!options.just_id);

@@ -1,0 +1,386 @@
+//! CLIENT TRACKING: clients that keep what they have read, and are told when it is no longer so.
+//!
+//! A client's keys are remembered before its command looks at them, so that no change slips in between; at worst it is
+//! told of one that its reply shows already. Changes come from the keyspace while their stripes are still locked: whoever
+//! reads afterwards is remembered anew. While nobody tracks, there is no listener, and changed keys are not noted.
+//!
+//! Locks are taken after those of the keyspace, and before those of a client's pushes.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::{Args, Caller, Client, Clients, Command, Context, Core, Flags};
+use crate::error::{Error, Result};
+use crate::keyspace::{Listener, Wants};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use crate::sync::{Mutex, per_thread};
+
+/// The channel on which clients of RESP2 hear of invalid keys.
+const CHANNEL: &str = "__redis__:invalidate";
+
+per_thread! {
+    /// The client whose command this thread runs, 0 for none.
+    static AUTHOR: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Who tracks what.
+#[derive(Default)]
+pub(crate) struct Tracking {
+    /// Whether anybody does.
+    on: AtomicBool,
+    table: Arc<Table>,
+    listener: Mutex<Option<Arc<dyn Listener>>>,
+}
+
+#[derive(Default)]
+struct Table {
+    inner: Mutex<Inner>,
+    /// Most keys to remember (`tracking-table-max-keys`), 0 for no limit.
+    max_keys: AtomicU64,
+}
+
+#[derive(Default)]
+struct Inner {
+    /// Who has read a key, by the clients' ids. Of clients that are gone, ids stay until the key changes.
+    keys: HashMap<Box<[u8]>, SmallVec<[u64; 2]>>,
+    /// The sum of the lengths of those lists.
+    items: usize,
+    /// Who wants to hear of all keys with a prefix.
+    prefixes: BTreeMap<Box<[u8]>, BTreeSet<u64>>,
+    /// Everybody who tracks.
+    clients: BTreeSet<u64>,
+}
+
+/// Figures for INFO.
+pub(crate) struct TrackingFigures {
+    pub(crate) clients: usize,
+    pub(crate) keys: usize,
+    pub(crate) items: usize,
+    pub(crate) prefixes: usize,
+}
+
+/// What `CLIENT TRACKING ON` asks for.
+#[derive(Default)]
+pub(crate) struct Options<'a> {
+    /// The client that is told instead, 0 for none.
+    pub(crate) redirect: u64,
+    /// As flags of a [`Client`].
+    pub(crate) flags: u32,
+    pub(crate) prefixes: Vec<&'a [u8]>,
+}
+
+/// Tells clients of changed keys.
+struct Invalidator {
+    clients: Arc<Clients>,
+    table: Arc<Table>,
+}
+
+impl Tracking {
+    /// Whether anybody tracks: what costs all others one look.
+    #[inline]
+    pub(crate) fn is_on(&self) -> bool {
+        self.on.load(Relaxed)
+    }
+
+    pub(crate) fn figures(&self) -> TrackingFigures {
+        let inner = self.table.inner.lock();
+        TrackingFigures {
+            clients: inner.clients.len(),
+            keys: inner.keys.len(),
+            items: inner.items,
+            prefixes: inner.prefixes.len(),
+        }
+    }
+
+    /// The prefixes of a client, in order.
+    pub(crate) fn prefixes_of(&self, id: u64) -> Vec<Box<[u8]>> {
+        let inner = self.table.inner.lock();
+        inner.prefixes.iter().filter(|(_, ids)| ids.contains(&id)).map(|(prefix, _)| prefix.clone()).collect()
+    }
+
+    pub(crate) fn set_max_keys(&self, most: u64) {
+        self.table.max_keys.store(most, Relaxed);
+    }
+
+    /// Begins to listen to the keyspace when the first client tracks, and ends it with the last.
+    fn follow(&self, core: &Core) -> Result<()> {
+        let mut listener = self.listener.lock();
+        let wanted = !self.table.inner.lock().clients.is_empty();
+        match (wanted, listener.take()) {
+            (true, None) => {
+                let new: Arc<dyn Listener> =
+                    Arc::new(Invalidator { clients: core.clients.clone(), table: self.table.clone() });
+                core.keyspace.listen(new.clone())?;
+                *listener = Some(new);
+                self.on.store(true, Relaxed);
+            }
+            (false, Some(old)) => {
+                self.on.store(false, Relaxed);
+                core.keyspace.listen_no_more(&old)?;
+                let mut inner = self.table.inner.lock();
+                inner.keys.clear();
+                inner.items = 0;
+            }
+            (_, same) => *listener = same,
+        }
+        Ok(())
+    }
+}
+
+impl Caller {
+    /// Tracks from now on, or otherwise than before.
+    ///
+    /// # Errors
+    /// Redis's reasons: modes that exclude each other or what is on already, and prefixes that overlap.
+    pub(crate) fn track(&mut self, core: &Core, options: &Options<'_>) -> Result<()> {
+        let client = &self.client;
+        let asked = |flag: u32| options.flags & flag != 0;
+        if !options.prefixes.is_empty() && !asked(Client::BCAST) {
+            return Err(Error::new("ERR PREFIX option requires BCAST mode to be enabled"));
+        }
+        let tracks = client.has_flag(Client::TRACKING);
+        let switches = |flag: u32| asked(flag) != client.has_flag(flag);
+        if tracks && switches(Client::BCAST) {
+            return Err(Error::new(
+                "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling \
+                 it with a different mode.",
+            ));
+        }
+        if asked(Client::BCAST) && (asked(Client::OPTIN) || asked(Client::OPTOUT)) {
+            return Err(Error::new("ERR OPTIN and OPTOUT are not compatible with BCAST"));
+        }
+        if asked(Client::OPTIN) && asked(Client::OPTOUT) {
+            return Err(Error::new("ERR You can't specify both OPTIN mode and OPTOUT mode"));
+        }
+        let other = |a: u32, b: u32| asked(a) && client.has_flag(b);
+        if other(Client::OPTIN, Client::OPTOUT) || other(Client::OPTOUT, Client::OPTIN) {
+            return Err(Error::new(
+                "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling \
+                 it with a different mode.",
+            ));
+        }
+        let mut inner = core.tracking.table.inner.lock();
+        check_prefixes(&inner, client.id, &options.prefixes)?;
+        inner.clients.insert(client.id);
+        if asked(Client::BCAST) {
+            let everything: &[&[u8]] = &[b""];
+            let prefixes = if options.prefixes.is_empty() { everything } else { &options.prefixes };
+            for &prefix in prefixes {
+                inner.prefixes.entry(prefix.into()).or_default().insert(client.id);
+            }
+        }
+        drop(inner);
+        let modes = Client::BCAST | Client::OPTIN | Client::OPTOUT | Client::NOLOOP;
+        let other_flags = client.flags.load(Relaxed) & !(modes | Client::BROKEN_REDIRECT | Client::CACHING);
+        client.flags.store(other_flags | Client::TRACKING | options.flags, Relaxed);
+        client.redirect.store(options.redirect, Relaxed);
+        core.tracking.follow(core)
+    }
+
+    /// Tracks no more. What was remembered of it is forgotten when it changes.
+    pub(crate) fn track_nothing(&mut self, core: &Core) -> Result<()> {
+        let client = &self.client;
+        if !client.has_flag(Client::TRACKING) {
+            return Ok(());
+        }
+        let mut inner = core.tracking.table.inner.lock();
+        inner.clients.remove(&client.id);
+        inner.prefixes.retain(|_, ids| {
+            ids.remove(&client.id);
+            !ids.is_empty()
+        });
+        drop(inner);
+        client.flags.fetch_and(!Client::ALL_OF_TRACKING, Relaxed);
+        client.redirect.store(0, Relaxed);
+        core.tracking.follow(core)
+    }
+}
+
+fn check_prefixes(inner: &Inner, id: u64, prefixes: &[&[u8]]) -> Result<()> {
+    let overlap = |a: &[u8], b: &[u8]| a.starts_with(b) || b.starts_with(a);
+    let refuse = |a: &[u8], which: &str, b: &[u8]| {
+        let (a, b) = (String::from_utf8_lossy(a), String::from_utf8_lossy(b));
+        Err(Error::new(format!(
+            "ERR Prefix '{a}' overlaps with {which} prefix '{b}'. Prefixes for a single client must not overlap."
+        )))
+    };
+    for (i, prefix) in prefixes.iter().enumerate() {
+        let own = inner.prefixes.iter().filter(|(_, ids)| ids.contains(&id)).map(|(prefix, _)| prefix);
+        if let Some(other) = own.into_iter().find(|other| overlap(prefix, other)) {
+            return refuse(prefix, "an existing", other);
+        }
+        if let Some(other) = prefixes.iter().skip(i + 1).find(|other| overlap(prefix, other)) {
+            return refuse(prefix, "another provided", other);
+        }
+    }
+    Ok(())
+}
+
+/// Before a command runs, if anybody tracks: what it is going to read is remembered, and whose command it is.
+#[cold]
+pub(super) fn begin(core: &Core, caller: &Caller, command: &Command, args: &Args<'_>) {
+    AUTHOR.with(|author| author.set(caller.client.id));
+    remember(core, caller, command, args);
+}
+
+/// Remembers what a command is going to read, if its caller tracks.
+#[cold]
+pub(super) fn remember(core: &Core, caller: &Caller, command: &Command, args: &Args<'_>) {
+    let client = &*caller.client;
+    let caching = client.has_flag(Client::CACHING);
+    let skips = client.has_flag(Client::BCAST)
+        || client.has_flag(Client::OPTIN) && !caching
+        || client.has_flag(Client::OPTOUT) && caching;
+    if !client.has_flag(Client::TRACKING) || skips || !command.flags.contains(Flags::READONLY) {
+        return;
+    }
+    let table = &core.tracking.table;
+    let mut inner = table.inner.lock();
+    for key in args.keys() {
+        let ids = inner.keys.entry(key.bytes.into()).or_default();
+        if !ids.contains(&client.id) {
+            ids.push(client.id);
+            inner.items += 1;
+        }
+    }
+    let most = usize::try_from(table.max_keys.load(Relaxed)).unwrap_or(usize::MAX);
+    while most > 0 && inner.keys.len() > most {
+        // No key is worth more than another: any of them goes.
+        let Some(key) = inner.keys.keys().next().cloned() else { break };
+        inner.invalidate(&core.clients, &key, 0);
+    }
+}
+
+/// After a command that [`begin`] stood before.
+#[cold]
+pub(super) fn end(caller: &Caller, command: &Command) {
+    AUTHOR.with(|author| author.set(0));
+    // CLIENT CACHING is for the next command, or for the whole of a transaction.
+    if !caller.is_queueing() && !command.full_name.starts_with("client") {
+        caller.client.set_flag(Client::CACHING, false);
+    }
+}
+
+impl Inner {
+    /// Tells those who have read a key, but not the author of the change if it does not want to hear of its own.
+    fn invalidate(&mut self, clients: &Clients, key: &[u8], author: u64) {
+        let Some(ids) = self.keys.remove(key) else { return };
+        self.items -= ids.len();
+        for client in ids.iter().filter_map(|&id| clients.get(id)) {
+            let own = client.id == author && client.has_flag(Client::NOLOOP);
+            if client.has_flag(Client::TRACKING) && !client.has_flag(Client::BCAST) && !own {
+                tell(clients, &client, &list_of(&[key]));
+            }
+        }
+    }
+
+    /// Tells those who want to hear of prefixes.
+    fn broadcast(&self, clients: &Clients, keys: &[&[u8]], author: u64) {
+        for (prefix, ids) in &self.prefixes {
+            let changed: Vec<&[u8]> = keys.iter().filter(|key| key.starts_with(prefix)).copied().collect();
+            if changed.is_empty() {
+                continue;
+            }
+            let list = list_of(&changed);
+            for client in ids.iter().filter_map(|&id| clients.get(id)) {
+                if client.id != author || !client.has_flag(Client::NOLOOP) {
+                    tell(clients, &client, &list);
+                }
+            }
+        }
+    }
+}
+
+/// The keys as an array of RESP.
+fn list_of(keys: &[&[u8]]) -> Vec<u8> {
+    let mut list = format!("*{}\r\n", keys.len()).into_bytes();
+    for key in keys {
+        list.extend_from_slice(format!("${}\r\n", key.len()).as_bytes());
+        list.extend_from_slice(key);
+        list.extend_from_slice(b"\r\n");
+    }
+    list
+}
+
+/// Sends a client, or the one that it redirects to, what has become invalid.
+fn tell(clients: &Clients, client: &Arc<Client>, what: &[u8]) {
+    let invalidate = || [b">2\r\n$10\r\ninvalidate\r\n", what].concat();
+    let resp3 = |client: &Client| client.resp.load(Relaxed) > 2;
+    match client.redirect.load(Relaxed) {
+        0 if resp3(client) => client.push(&invalidate()),
+        // RESP2 has no place for what was not asked for.
+        0 => {}
+        id => match clients.get(id) {
+            Some(other) if resp3(&other) => other.push(&invalidate()),
+            Some(other) if other.is_subscriber() => {
+                let head = format!(">3\r\n$7\r\nmessage\r\n${}\r\n{CHANNEL}\r\n", CHANNEL.len());
+                other.push(&[head.as_bytes(), what].concat());
+            }
+            Some(_) => {}
+            None => {
+                client.set_flag(Client::BROKEN_REDIRECT, true);
+                if resp3(client) {
+                    client.push(format!(">2\r\n$21\r\ntracking-redir-broken\r\n:{id}\r\n").as_bytes());
+                }
+            }
+        },
+    }
+}
+
+impl Listener for Invalidator {
+    fn wants(&self) -> Wants {
+        Wants::KEYS
+    }
+
+    fn changed(&self, keys: &[Box<[u8]>]) {
+        let author = AUTHOR.with(Cell::get);
+        let mut inner = self.table.inner.lock();
+        if !inner.keys.is_empty() {
+            for key in keys {
+                inner.invalidate(&self.clients, key, author);
+            }
+        }
+        if !inner.prefixes.is_empty() {
+            let mut keys: Vec<&[u8]> = keys.iter().map(|key| &**key).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            inner.broadcast(&self.clients, &keys, author);
+        }
+    }
+
+    fn flushed(&self) {
+        let mut inner = self.table.inner.lock();
+        inner.keys.clear();
+        inner.items = 0;
+        for client in inner.clients.iter().filter_map(|&id| self.clients.get(id)) {
+            let null: &[u8] = if client.resp.load(Relaxed) > 2 { b"_\r\n" } else { b"$-1\r\n" };
+            tell(&self.clients, &client, null);
+        }
+    }
+}
+
+impl Context<'_> {
+    /// The flags of the caller's tracking that are on, as `CLIENT TRACKINGINFO` names them.
+    pub(super) fn tracking_flags(&self) -> Vec<&'static str> {
+        let client = &self.caller.client;
+        let is = |flag: u32| client.has_flag(flag);
+        if !is(Client::TRACKING) {
+            return vec!["off"];
+        }
+        let caching = is(Client::CACHING);
+        let all = [
+            (true, "on"),
+            (is(Client::BCAST), "bcast"),
+            (is(Client::OPTIN), "optin"),
+            (is(Client::OPTIN) && caching, "caching-yes"),
+            (is(Client::OPTOUT), "optout"),
+            (is(Client::OPTOUT) && caching, "caching-no"),
+            (is(Client::NOLOOP), "noloop"),
+            (is(Client::BROKEN_REDIRECT), "broken_redirect"),
+        ];
+        all.into_iter().filter(|(on, _)| *on).map(|(_, name)| name).collect()
+    }
+}
