@@ -8,7 +8,7 @@ use carnelian_tests::bytes::Escaped;
 use carnelian_tests::raw;
 use carnelian_tests::server::{Peer, Server};
 
-const SCRIPT: &str = include_str!("../data/tracking.txt");
+const SCRIPT: &str = include_str!("../scripts/tracking.txt");
 const CLIENTS: usize = 3;
 
 /// The clients of one server, with their ids.

@@ -296,7 +296,8 @@ fn paused(core: &Core, now: u64, command: &Command) -> bool {
     core.clients.paused(now).is_some_and(|p| !p.writes_only || command.flags.contains(Flags::WRITE))
 }
 
-#[inline]
+// Always: a view is moved from its making to its use, and that costs as much as a look-up.
+#[inline(always)]
 fn call(
     core: &Core,
     caller: &mut Caller,

@@ -235,7 +235,7 @@ impl<'k> View<'k> {
     ///
     /// # Errors
     /// [`Error::REENTERED`] from within a view of the same keyspace; so for the other constructors.
-    #[inline]
+    #[inline(always)]
     pub fn one(space: &'k Keyspace, db: u32, now: Millis, access: Access, hash: u64) -> Result<Self> {
         enter(space)?;
         let stripe = space.stripe_of(hash);
@@ -276,6 +276,7 @@ impl<'k> View<'k> {
         Ok(Self::with(space, db, now, held))
     }
 
+    #[inline(always)]
     fn with(space: &'k Keyspace, db: u32, now: Millis, held: Held<'k>) -> Self {
         let held = held.with_further(space);
         // Read after locking: whoever starts to listen holds all stripes meanwhile.

@@ -295,7 +295,7 @@ pub(super) struct Ready {
 impl<'k> Held<'k> {
     /// With the stripes that serving those who wait may need: taken before the first change, so that what is served is
     /// part of the change that it waited for.
-    #[inline]
+    #[inline(always)]
     pub(super) fn with_further(self, space: &'k Keyspace) -> Self {
         let needs = |guard: &Guard<'_>| match guard {
             Guard::Write(stripe) => stripe.interest.get().is_some_and(|all| !all.waiters.further.is_empty()),
