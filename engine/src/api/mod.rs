@@ -11,6 +11,8 @@ mod keys;
 mod lists;
 mod pending;
 mod pubsub;
+#[cfg(test)]
+mod recorder;
 mod sets;
 mod sort;
 mod sorted_sets;

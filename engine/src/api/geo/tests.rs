@@ -2,24 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails has to say so")]
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use crate::keyspace::{Effect, Listener, LogPosition};
+use crate::api::recorder::Recorder;
 use crate::operation::geo::centroid;
-use crate::sync::Mutex;
 use crate::{Center, Engine, Error, Options, Order, Point, Search, Store, Unit};
-
-#[derive(Default)]
-struct Recorder(Mutex<Vec<Effect>>);
-
-impl Listener for Recorder {
-    fn effects(&self, effects: &[Effect]) -> LogPosition {
-        self.0.lock().extend_from_slice(effects);
-        0
-    }
-}
 
 fn open() -> Engine {
     Engine::open(Options::new().stripes(4)).unwrap()
@@ -128,8 +116,7 @@ fn polygons_may_have_their_middle_off_the_map() {
 #[test]
 fn what_is_stored_is_replayed() {
     let (engine, other) = (open(), open());
-    let recorder = Arc::new(Recorder::default());
-    engine.core().keyspace.listen(recorder.clone()).unwrap();
+    let recorder = Recorder::of(&engine);
     let db = engine.db(0).unwrap();
     let at = |longitude, latitude| Point::new(longitude, latitude).unwrap();
     db.geo_add("g", &[(at(15.0, 37.0), "a"), (at(15.1, 37.1), "b"), (at(50.0, 37.0), "c")]).unwrap();
@@ -141,7 +128,7 @@ fn what_is_stored_is_replayed() {
     let missing = Search::radius(Center::Member(b"x"), 1.0, Unit::Miles);
     let error = Error::new("ERR could not decode requested zset member");
     assert_eq!(db.geo_search_store("near", "g", &missing, Store::Place), Err(error));
-    for effect in recorder.0.lock().iter() {
+    for effect in recorder.effects.lock().iter() {
         other.execute(&effect.argv).unwrap();
     }
     for key in ["g", "near", "places"] {

@@ -7,38 +7,19 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::keyspace::{Access, Effect, Event, Listener, LogPosition, ValueRef, View};
-use crate::sync::Mutex;
+use crate::api::recorder::Recorder;
+use crate::keyspace::{Access, ValueRef, View};
 use crate::{
     Clock, Db, Engine, Error, Expiry, FieldExpired, FieldSetOptions, GetExpiry, ManualClock, Options, Ttl, Value,
 };
 
 const START: u64 = 1_000_000;
 
-/// Remembers all effects and events.
-#[derive(Default)]
-struct Recorder {
-    effects: Mutex<Vec<Effect>>,
-    events: Mutex<Vec<String>>,
-}
-
-impl Listener for Recorder {
-    fn effects(&self, effects: &[Effect]) -> LogPosition {
-        self.effects.lock().extend_from_slice(effects);
-        0
-    }
-
-    fn event(&self, _db: u32, event: Event, key: &[u8]) {
-        self.events.lock().push(format!("{} {}", event.name, String::from_utf8_lossy(key)));
-    }
-}
-
 fn open() -> (Engine, Db, ManualClock, Arc<Recorder>) {
     let clock = ManualClock::new(Duration::from_millis(START));
     let engine = Engine::open(Options::new().clock(Clock::Manual(clock.clone())).stripes(2)).unwrap();
     engine.execute(&["CONFIG", "SET", "hash-max-listpack-entries", "4"]).unwrap();
-    let recorder = Arc::new(Recorder::default());
-    engine.core().keyspace.listen(recorder.clone()).unwrap();
+    let recorder = Recorder::of(&engine);
     let db = engine.db(0).unwrap();
     (engine, db, clock, recorder)
 }
@@ -258,7 +239,7 @@ proptest! {
 fn events_are_valkey_s() {
     let (engine, db, clock, recorder) = open();
     let expect = |events: &[&str]| {
-        assert_eq!(std::mem::take(&mut *recorder.events.lock()), events);
+        assert_eq!(recorder.take_events(), events);
     };
     db.hset_many("h", &[("a", "1"), ("b", "2"), ("c", "3")]).unwrap();
     expect(&["hset h"]);

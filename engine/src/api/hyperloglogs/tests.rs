@@ -1,23 +1,10 @@
 //! HyperLogLogs through the whole engine, and their effects replayed into another one.
 #![allow(clippy::unwrap_used, reason = "a test that fails has to say so")]
 
-use std::sync::Arc;
-
 use proptest::prelude::*;
 
-use crate::keyspace::{Effect, Listener, LogPosition};
-use crate::sync::Mutex;
+use crate::api::recorder::Recorder;
 use crate::{Engine, Error, Options};
-
-#[derive(Default)]
-struct Recorder(Mutex<Vec<Effect>>);
-
-impl Listener for Recorder {
-    fn effects(&self, effects: &[Effect]) -> LogPosition {
-        self.0.lock().extend_from_slice(effects);
-        0
-    }
-}
 
 fn open() -> Engine {
     Engine::open(Options::new().stripes(4)).unwrap()
@@ -47,11 +34,10 @@ proptest! {
     #[test]
     fn replayed_byte_for_byte(steps in prop::collection::vec(step(), 0..30)) {
         let (engine, other) = (open(), open());
-        let recorder = Arc::new(Recorder::default());
-        engine.core().keyspace.listen(recorder.clone()).unwrap();
+        let recorder = Recorder::of(&engine);
         let db = engine.db(0).unwrap();
         let replay = || {
-            for effect in recorder.0.lock().drain(..) {
+            for effect in recorder.effects.lock().drain(..) {
                 other.execute(&effect.argv).unwrap();
             }
         };

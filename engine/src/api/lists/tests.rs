@@ -1,41 +1,17 @@
 //! Lists through the whole engine: effects, events, memory.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::{Arc, Mutex};
-
-use crate::keyspace::{Effect, Event, Listener, LogPosition};
+use crate::api::recorder::Recorder;
 use crate::{Engine, Error, Options, Side};
-
-#[derive(Default)]
-struct Log(Mutex<(Vec<String>, Vec<String>)>);
-
-impl Listener for Log {
-    fn effects(&self, effects: &[Effect]) -> LogPosition {
-        let words = |effect: &Effect| {
-            effect.argv.iter().map(|word| String::from_utf8_lossy(word)).collect::<Vec<_>>().join(" ")
-        };
-        self.0.lock().unwrap().0.extend(effects.iter().map(words));
-        1
-    }
-
-    fn event(&self, _db: u32, event: Event, key: &[u8]) {
-        self.0.lock().unwrap().1.push(format!("{} {}", event.name, String::from_utf8_lossy(key)));
-    }
-}
 
 #[test]
 fn effects_and_events_are_those_of_redis() {
     let engine = Engine::open(Options::new()).unwrap();
-    let log = Arc::new(Log::default());
-    engine.core().keyspace.listen(log.clone()).unwrap();
+    let recorder = Recorder::of(&engine);
     let db = engine.db(0).unwrap();
-    let heard = || std::mem::take(&mut *log.0.lock().unwrap());
     let expect = |effects: &[&str], events: &[&str]| {
-        let (e, v) = heard();
-        assert_eq!(
-            (e, v),
-            (effects.iter().map(|s| s.to_string()).collect(), events.iter().map(|s| s.to_string()).collect())
-        );
+        assert_eq!(recorder.take_effects(), effects);
+        assert_eq!(recorder.take_events(), events);
     };
     db.rpush("k", ["a", "b", "c"]).unwrap();
     expect(&["RPUSH k a b c"], &["rpush k"]);

@@ -2,35 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails has to say so")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use crate::keyspace::{Effect, Event, Listener, LogPosition};
-use crate::sync::Mutex;
+use crate::api::recorder::Recorder;
 use crate::{Db, Engine, Error, Options};
 
 type Model = BTreeMap<&'static str, BTreeSet<Vec<u8>>>;
 
 const KEYS: [&str; 3] = ["a", "b", "c"];
-
-/// Remembers all effects and events.
-#[derive(Default)]
-struct Recorder {
-    effects: Mutex<Vec<Effect>>,
-    events: Mutex<Vec<String>>,
-}
-
-impl Listener for Recorder {
-    fn effects(&self, effects: &[Effect]) -> LogPosition {
-        self.effects.lock().extend_from_slice(effects);
-        0
-    }
-
-    fn event(&self, _db: u32, event: Event, key: &[u8]) {
-        self.events.lock().push(format!("{} {}", event.name, String::from_utf8_lossy(key)));
-    }
-}
 
 fn open() -> Engine {
     let engine = Engine::open(Options::new().stripes(4)).unwrap();
@@ -40,12 +20,6 @@ fn open() -> Engine {
         engine.execute(&["CONFIG", "SET", name, value]).unwrap();
     }
     engine
-}
-
-fn listen(engine: &Engine) -> Arc<Recorder> {
-    let recorder = Arc::new(Recorder::default());
-    engine.core().keyspace.listen(recorder.clone()).unwrap();
-    recorder
 }
 
 fn sorted(members: Vec<Vec<u8>>) -> BTreeSet<Vec<u8>> {
@@ -159,7 +133,7 @@ proptest! {
     #[test]
     fn sets_like_plain_ones_and_replayed(steps in prop::collection::vec(step(), 0..60)) {
         let (engine, other) = (open(), open());
-        let recorder = listen(&engine);
+        let recorder = Recorder::of(&engine);
         let (db, mut model) = (engine.db(0).unwrap(), Model::new());
         for step in steps {
             apply(&db, &mut model, step);
@@ -184,7 +158,7 @@ proptest! {
 #[test]
 fn changes_are_announced_as_redis_does() {
     let engine = open();
-    let recorder = listen(&engine);
+    let recorder = Recorder::of(&engine);
     let db = engine.db(0).unwrap();
     db.sadd("a", &["1", "2", "3"]).unwrap();
     db.sadd("a", &["1"]).unwrap();
@@ -193,7 +167,7 @@ fn changes_are_announced_as_redis_does() {
     db.sunionstore("c", &["a"]).unwrap();
     db.sinterstore("c", &["a", "nothing"]).unwrap();
     db.srem("a", &["2", "3", "4"]).unwrap();
-    let events = recorder.events.lock().join(", ");
+    let events = recorder.take_events().join(", ");
     assert_eq!(events, "sadd a, srem a, sadd b, spop b, del b, sunionstore c, del c, srem a, del a");
 }
 

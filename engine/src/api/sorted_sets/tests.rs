@@ -3,34 +3,13 @@
 
 mod model;
 
-use std::sync::Arc;
-
 use proptest::prelude::*;
 
 use self::model::{Model, all_keys, step};
+use crate::api::recorder::Recorder;
 use crate::command::{Origin, Output};
-use crate::keyspace::{Effect, Event, Listener, LogPosition};
-use crate::sync::Mutex;
+use crate::keyspace::Effect;
 use crate::{AddOptions, Db, Engine, Error, Options, ScoreRange, ZCombine, ZRange};
-
-/// Remembers all effects and events.
-#[derive(Default)]
-struct Recorder {
-    effects: Mutex<Vec<Effect>>,
-    events: Mutex<Vec<String>>,
-}
-
-impl Listener for Recorder {
-    fn effects(&self, effects: &[Effect]) -> LogPosition {
-        let mut all = self.effects.lock();
-        all.extend_from_slice(effects);
-        all.len() as u64
-    }
-
-    fn event(&self, _db: u32, event: Event, key: &[u8]) {
-        self.events.lock().push(format!("{} {}", event.name, String::from_utf8_lossy(key)));
-    }
-}
 
 /// An engine whose sorted sets grow big early.
 fn open() -> Engine {
@@ -38,12 +17,6 @@ fn open() -> Engine {
     engine.execute(&["CONFIG", "SET", "zset-max-listpack-entries", "16"]).unwrap();
     engine.execute(&["CONFIG", "SET", "zset-max-listpack-value", "20"]).unwrap();
     engine
-}
-
-fn listen(engine: &Engine) -> Arc<Recorder> {
-    let recorder = Arc::new(Recorder::default());
-    engine.core().keyspace.listen(recorder.clone()).unwrap();
-    recorder
 }
 
 /// Runs effects through a session of another engine.
@@ -84,7 +57,7 @@ proptest! {
     #[test]
     fn behaves_like_the_model_and_replays(steps in prop::collection::vec(step(), 1..60)) {
         let engine = open();
-        let recorder = listen(&engine);
+        let recorder = Recorder::of(&engine);
         let db = engine.db(0).unwrap();
         let mut model = Model::default();
         for step in &steps {
@@ -102,7 +75,7 @@ proptest! {
 #[test]
 fn events_name_what_has_happened() {
     let engine = open();
-    let recorder = listen(&engine);
+    let recorder = Recorder::of(&engine);
     let db = engine.db(0).unwrap();
     db.zadd("z", &[(1.0, "a"), (2.0, "b"), (3.0, "c"), (4.0, "d")]).unwrap();
     db.zadd("z", &[(1.0, "a")]).unwrap();
@@ -115,7 +88,7 @@ fn events_name_what_has_happened() {
     db.zrem_range_by_rank("z", 0, 0).unwrap();
     db.zrem_range_by_score("z", &ScoreRange::all()).unwrap();
     db.zinter_store("x", &ZCombine::new(&["z"])).unwrap();
-    let events = recorder.events.lock().join(", ");
+    let events = recorder.take_events().join(", ");
     assert_eq!(
         events,
         "zadd z, zincr z, zunionstore u, zrangestore r, zrem r, del r, zpopmin u, zpopmax u, del u, \

@@ -9,41 +9,16 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use self::model::{Model, Step, keys, step};
+use crate::api::recorder::Recorder;
 use crate::command::{Origin, Output};
-use crate::keyspace::{Access, Effect, Entry, Event, Listener, LogPosition, View};
+use crate::keyspace::{Access, Effect, Entry, View};
 use crate::operation::string;
-use crate::sync::Mutex;
 use crate::{Clock, Db, Engine, Error, ManualClock, Options, Result, SetOptions};
 
 const START: Duration = Duration::from_secs(1_000);
 
-/// Remembers all effects and events.
-#[derive(Default)]
-struct Recorder {
-    effects: Mutex<Vec<Effect>>,
-    events: Mutex<Vec<String>>,
-}
-
-impl Listener for Recorder {
-    fn effects(&self, effects: &[Effect]) -> LogPosition {
-        let mut all = self.effects.lock();
-        all.extend_from_slice(effects);
-        all.len() as u64
-    }
-
-    fn event(&self, _db: u32, event: Event, key: &[u8]) {
-        self.events.lock().push(format!("{} {}", event.name, String::from_utf8_lossy(key)));
-    }
-}
-
 fn open(clock: &ManualClock) -> Engine {
     Engine::open(Options::new().clock(Clock::Manual(clock.clone())).stripes(4)).unwrap()
-}
-
-fn listen(engine: &Engine) -> Arc<Recorder> {
-    let recorder = Arc::new(Recorder::default());
-    engine.core().keyspace.listen(recorder.clone()).unwrap();
-    recorder
 }
 
 type Stored = (Vec<u8>, Vec<u8>, Option<u64>);
@@ -83,7 +58,7 @@ fn replay(effects: &[Effect]) -> Engine {
 fn check(steps: &[Step]) -> Result<(), TestCaseError> {
     let clock = ManualClock::new(START);
     let engine = open(&clock);
-    let recorder = listen(&engine);
+    let recorder = Recorder::of(&engine);
     let db = engine.db(0).unwrap();
     let mut model = Model::new(START.as_millis() as u64);
     for step in steps {
@@ -165,7 +140,7 @@ fn encodings_are_redis_s() {
 #[test]
 fn events_and_effects() {
     let (engine, db, _) = db();
-    let recorder = listen(&engine);
+    let recorder = Recorder::of(&engine);
     db.set_ex("a", 10, "1").unwrap();
     db.set_with("a", "2", &SetOptions::new().keep_ttl()).unwrap();
     db.incr("a").unwrap();
@@ -176,7 +151,6 @@ fn events_and_effects() {
     db.set_bit("b", 0, false).unwrap();
     db.mset(&[("c", "1"), ("c", "2")]).unwrap();
     db.get_ex("c", crate::GetExpiry::At(crate::Expiry::ExAt(1))).unwrap();
-    let events = recorder.events.lock().clone();
     let expected = [
         "set a",
         "expire a",
@@ -191,9 +165,7 @@ fn events_and_effects() {
         "set c",
         "del c",
     ];
-    assert_eq!(events, expected);
-    let effects: Vec<String> =
-        recorder.effects.lock().iter().map(|e| String::from_utf8_lossy(&e.argv.join(&b' ')).into_owned()).collect();
+    assert_eq!(recorder.take_events(), expected);
     let expected = [
         "SET a 1 PXAT 1010000",
         "SET a 2 KEEPTTL",
@@ -206,7 +178,7 @@ fn events_and_effects() {
         "SET c 2",
         "DEL c",
     ];
-    assert_eq!(effects, expected);
+    assert_eq!(recorder.take_effects(), expected);
 }
 
 #[test]
