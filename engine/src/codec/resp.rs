@@ -242,7 +242,7 @@ fn plain_bulk(bytes: &[u8], at: usize, max: u64) -> Option<(&[u8], usize)> {
 }
 
 /// A number of up to four digits with its line's end, and where the next line starts: nearly all lengths.
-#[inline]
+#[inline(always)]
 fn short_length(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
     let rest = bytes.get(from..)?;
     match *rest {

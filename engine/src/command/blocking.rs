@@ -63,6 +63,24 @@ impl<'a> Block<'a> {
         }
     }
 
+    /// Has something taken from the first of some keys that has it, and replied; says that it waits if none has. `take`
+    /// says whether a key had any.
+    pub fn unless_taken(
+        wanted: Wanted,
+        keys: impl Iterator<Item = Key<'a>> + Clone,
+        timeout: Option<Duration>,
+        view: &mut View<'_>,
+        reply: &mut Reply<'_>,
+        take: impl Fn(&mut View<'_>, &Key<'_>, &mut Reply<'_>) -> Result<bool> + Send + Sync + 'static,
+    ) -> Result<Option<Self>> {
+        for key in keys.clone() {
+            if take(view, &key, reply)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Self::new(wanted, keys, timeout, move |view, key, reply| take(view, key, reply).map(drop))))
+    }
+
     /// Waits for nothing but the time to pass, and then replies with `expire`.
     pub fn idle(timeout: Option<Duration>, expire: EndFn) -> Self {
         let nothing = |_: &mut View<'_>, _: &Key<'_>, _: &mut Reply<'_>| Ok(());
@@ -134,7 +152,7 @@ pub(super) fn call(
 ) -> Result<Outcome> {
     loop {
         let hashes = args.keys().map(|key| key.hash);
-        let mut view = View::some(&core.keyspace, caller.db, now, access, hashes)?;
+        let mut view = View::of(&core.keyspace, caller.db, now, access, hashes)?;
         if caller.no_touch {
             view.no_touch();
         }

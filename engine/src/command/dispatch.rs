@@ -308,14 +308,7 @@ fn call(
 ) -> Result<Outcome> {
     let access = command.access;
     let (run, mut view) = match command.spec.run {
-        Run::Keys(run) => {
-            let mut keys = args.keys();
-            let view = match (keys.next(), keys.next()) {
-                (Some(key), None) => View::one(&core.keyspace, caller.db, now, access, key.hash)?,
-                _ => View::some(&core.keyspace, caller.db, now, access, args.keys().map(|k| k.hash))?,
-            };
-            (run, view)
-        }
+        Run::Keys(run) => (run, View::of(&core.keyspace, caller.db, now, access, args.keys().map(|k| k.hash))?),
         Run::Everything(run) => (run, View::all(&core.keyspace, caller.db, now, access)?),
         Run::Context(run) => {
             let mut context = Context { core, caller, now, position: 0, held: None };

@@ -45,10 +45,7 @@ impl Interest {
     /// A key is not what it was.
     #[inline]
     pub(super) fn changed(&self, id: TableId, key: &Key<'_>, marks: &mut Marks) {
-        marks.changed = true;
-        if marks.wants_keys {
-            marks.note_key(key);
-        }
+        marks.note_change(key);
         if let Some(all) = &self.0 {
             all.changed(id, key, marks);
         }

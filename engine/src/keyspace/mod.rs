@@ -7,6 +7,7 @@ mod effect;
 mod entry;
 mod evict;
 mod expire;
+mod held;
 mod interest;
 mod prefetch;
 mod reclaim;

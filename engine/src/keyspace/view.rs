@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use super::entry::{Entry, EntryMut, NewValue};
+use super::held::{Guard, Held};
 use super::interest::Interest;
 use super::stripe::{KeyTable, Making, Stripe, TableId};
 use super::waiters::{self, Ready, Waiter};
@@ -16,7 +17,7 @@ use super::{DbSize, Effect, Event, Key, Keyspace, LogPosition, Reads, Taken, Wan
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::sync::atomic::Ordering::Relaxed;
-use crate::sync::{ReadGuard, WriteGuard, per_thread};
+use crate::sync::per_thread;
 
 /// What a view may do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,137 +26,6 @@ pub enum Access {
     Read,
     /// Look and change.
     Write,
-}
-
-pub(super) enum Guard<'k> {
-    Read(ReadGuard<'k, Stripe>),
-    Write(WriteGuard<'k, Stripe>),
-}
-
-impl Guard<'_> {
-    fn get(&self) -> &Stripe {
-        match self {
-            Self::Read(stripe) => stripe,
-            Self::Write(stripe) => stripe,
-        }
-    }
-}
-
-pub(super) enum Held<'k> {
-    One((usize, Guard<'k>)),
-    /// In the order of their numbers. On the heap, because a view is moved about and most have one stripe.
-    Many(Stripes, Vec<(usize, Guard<'k>)>),
-}
-
-/// Which of the first 64 stripes are held, a bit for each: where the guard of one is, is how many bits stand below it.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Stripes(u64);
-
-impl Stripes {
-    /// How many it can tell of.
-    const MAX: usize = 64;
-
-    fn add(&mut self, stripe: usize) {
-        self.0 |= 1u64.checked_shl(stripe as u32).unwrap_or(0);
-    }
-
-    fn len(self) -> usize {
-        self.0.count_ones() as usize
-    }
-
-    /// Where the guard of a stripe is, if it is held and one of the first 64.
-    #[inline]
-    fn index(self, stripe: usize) -> Option<usize> {
-        let bit = 1u64.checked_shl(stripe as u32).unwrap_or(0);
-        (self.0 & bit != 0).then(|| (self.0 & bit.wrapping_sub(1)).count_ones() as usize)
-    }
-
-    fn iter(self) -> impl Iterator<Item = usize> {
-        let mut rest = self.0;
-        std::iter::from_fn(move || {
-            let stripe = (rest != 0).then(|| rest.trailing_zeros() as usize);
-            rest &= rest.wrapping_sub(1);
-            stripe
-        })
-    }
-}
-
-impl<'k> Held<'k> {
-    /// Locks stripes in the order of their numbers, each once; for writing if it is wanted for writing at all.
-    #[inline]
-    pub(super) fn some(space: &'k Keyspace, wanted: impl Iterator<Item = (usize, Access)>) -> Self {
-        if space.stripes() > Stripes::MAX {
-            return Self::sorted(space, wanted.collect());
-        }
-        let (mut stripes, mut written) = (Stripes::default(), Stripes::default());
-        for (stripe, access) in wanted {
-            stripes.add(stripe);
-            if access == Access::Write {
-                written.add(stripe);
-            }
-        }
-        let mut guards = Vec::with_capacity(stripes.len());
-        for stripe in stripes.iter() {
-            let access = if written.index(stripe).is_some() { Access::Write } else { Access::Read };
-            guards.push((stripe, lock(space, stripe, access)));
-        }
-        Self::Many(stripes, guards)
-    }
-
-    fn sorted(space: &'k Keyspace, mut wanted: Vec<(usize, Access)>) -> Self {
-        // Of a stripe that is both, writing comes first and stays.
-        wanted.sort_unstable_by_key(|&(stripe, access)| (stripe, access == Access::Read));
-        wanted.dedup_by_key(|s| s.0);
-        let mut stripes = Stripes::default();
-        wanted.iter().filter(|s| s.0 < Stripes::MAX).for_each(|s| stripes.add(s.0));
-        Self::Many(stripes, wanted.into_iter().map(|(s, access)| (s, lock(space, s, access))).collect())
-    }
-
-    pub(super) fn all(&self) -> &[(usize, Guard<'k>)] {
-        match self {
-            Self::One(one) => std::slice::from_ref(one),
-            Self::Many(_, many) => many,
-        }
-    }
-
-    fn all_mut(&mut self) -> &mut [(usize, Guard<'k>)] {
-        match self {
-            Self::One(one) => std::slice::from_mut(one),
-            Self::Many(_, many) => many,
-        }
-    }
-
-    /// The guard of a stripe, if it is held.
-    #[inline]
-    pub(super) fn guard(&self, wanted: usize) -> Option<&Guard<'k>> {
-        match self {
-            Self::One((stripe, guard)) => (*stripe == wanted).then_some(guard),
-            Self::Many(stripes, guards) => index(*stripes, guards, wanted).and_then(|i| guards.get(i)).map(|g| &g.1),
-        }
-    }
-
-    #[inline]
-    fn guard_mut(&mut self, wanted: usize) -> Option<&mut Guard<'k>> {
-        match self {
-            Self::One((stripe, guard)) => (*stripe == wanted).then_some(guard),
-            Self::Many(stripes, guards) => {
-                index(*stripes, guards, wanted).and_then(|i| guards.get_mut(i)).map(|g| &mut g.1)
-            }
-        }
-    }
-
-    fn first(&self) -> usize {
-        self.all().first().map_or(0, |g| g.0)
-    }
-}
-
-/// Where the guard of a stripe is.
-#[inline]
-fn index(stripes: Stripes, guards: &[(usize, Guard<'_>)], wanted: usize) -> Option<usize> {
-    match stripes.index(wanted) {
-        None if wanted >= Stripes::MAX => guards.binary_search_by_key(&wanted, |g| g.0).ok(),
-        at => at,
-    }
 }
 
 /// What a view has to tell when it ends, to listeners and to those who wait.
@@ -174,24 +44,31 @@ struct Heard {
 }
 
 /// What a view has done so far that its end will look at.
-#[derive(Default)]
 pub(super) struct Marks {
     pub(super) changed: bool,
-    /// Whether somebody wants the names of changed keys.
-    pub(super) wants_keys: bool,
+    /// What listeners want to hear of.
+    wanted: Wants,
     /// Nothing, mostly: nobody listens.
     heard: Option<Box<Heard>>,
 }
 
 impl Marks {
+    fn new(wanted: Wants) -> Self {
+        Self { changed: false, wanted, heard: None }
+    }
+
+    /// Notes that a key is not what it was.
+    #[inline]
+    pub(super) fn note_change(&mut self, key: &Key<'_>) {
+        self.changed = true;
+        if self.wanted.contains(Wants::KEYS) {
+            self.heard.get_or_insert_default().keys.push(key.bytes.into());
+        }
+    }
+
     pub(super) fn note_ready(&mut self, db: TableId, key: &Key<'_>) {
         let ready = Ready { db, hash: key.hash, key: key.bytes.into() };
         self.heard.get_or_insert_default().ready.push(ready);
-    }
-
-    #[cold]
-    pub(super) fn note_key(&mut self, key: &Key<'_>) {
-        self.heard.get_or_insert_default().keys.push(key.bytes.into());
     }
 
     pub(super) fn take_ready(&mut self) -> Vec<Ready> {
@@ -218,7 +95,6 @@ pub struct View<'k> {
     now: Millis,
     /// Whether reads count as an access.
     touches: bool,
-    wanted: Wants,
     pub(super) marks: Marks,
     changes: u64,
     hits: Cell<u32>,
@@ -238,8 +114,23 @@ impl<'k> View<'k> {
     #[inline(always)]
     pub fn one(space: &'k Keyspace, db: u32, now: Millis, access: Access, hash: u64) -> Result<Self> {
         enter(space)?;
-        let stripe = space.stripe_of(hash);
-        Ok(Self::with(space, db, now, Held::One((stripe, lock(space, stripe, access)))))
+        Ok(Self::with(space, db, now, Held::one(space, space.stripe_of(hash), access)))
+    }
+
+    /// A view of the stripes of a command's keys: mostly it has one.
+    #[inline(always)]
+    pub fn of(
+        space: &'k Keyspace,
+        db: u32,
+        now: Millis,
+        access: Access,
+        hashes: impl Iterator<Item = u64> + Clone,
+    ) -> Result<Self> {
+        let mut first = hashes.clone();
+        match (first.next(), first.next()) {
+            (Some(hash), None) => Self::one(space, db, now, access, hash),
+            _ => Self::some(space, db, now, access, hashes),
+        }
     }
 
     /// A view of the stripes of some keys.
@@ -278,17 +169,14 @@ impl<'k> View<'k> {
 
     #[inline(always)]
     fn with(space: &'k Keyspace, db: u32, now: Millis, held: Held<'k>) -> Self {
-        let held = held.with_further(space);
-        // Read after locking: whoever starts to listen holds all stripes meanwhile.
-        let wanted = Wants::from_bits_truncate(space.wanted.load(Relaxed));
         Self {
             space,
             held,
             db,
             now,
             touches: true,
-            wanted,
-            marks: Marks { wants_keys: wanted.contains(Wants::KEYS), ..Marks::default() },
+            // Read after locking: whoever starts to listen holds all stripes meanwhile.
+            marks: Marks::new(Wants::from_bits_truncate(space.wanted.load(Relaxed))),
             changes: 0,
             hits: Cell::new(0),
             misses: Cell::new(0),
@@ -573,7 +461,7 @@ impl<'k> View<'k> {
 
     /// Empties a database; the view holds everything. Returns how many keys there were.
     pub fn flush(&mut self, db: u32, background: bool) -> usize {
-        if self.marks.wants_keys {
+        if self.marks.wanted.contains(Wants::KEYS) {
             self.marks.heard.get_or_insert_default().flushed = true;
         }
         let keys = self.stripes().filter_map(|(_, s)| s.table(db)).map(KeyTable::len).sum();
@@ -611,7 +499,7 @@ impl<'k> View<'k> {
     /// Records a change that no event goes with.
     pub fn record_effect(&mut self, effect: impl FnOnce() -> Effect) {
         self.changes += 1;
-        if self.wanted.contains(Wants::EFFECTS) {
+        if self.marks.wanted.contains(Wants::EFFECTS) {
             let effect = Effect { db: self.db, ..effect() };
             self.marks.heard.get_or_insert_default().effects.push(effect);
         }
@@ -619,7 +507,7 @@ impl<'k> View<'k> {
 
     /// Announces an event, be it a change or not.
     pub fn announce(&mut self, key: &Key<'_>, event: Event) {
-        if self.wanted.contains(Wants::EVENTS) {
+        if self.marks.wanted.contains(Wants::EVENTS) {
             let event = (self.db, event, key.bytes.to_vec());
             self.marks.heard.get_or_insert_default().events.push(event);
         }
@@ -640,11 +528,13 @@ impl<'k> View<'k> {
     /// that covers it, which a reply must not overtake.
     ///
     /// Those who wait for what was changed are served first, and told last.
+    #[inline]
     pub fn close(mut self) -> LogPosition {
         self.finish();
         self.position
     }
 
+    #[inline]
     fn finish(&mut self) {
         self.closed = true;
         if self.marks.heard.as_ref().is_some_and(|heard| !heard.ready.is_empty()) {
@@ -694,7 +584,7 @@ impl<'k> View<'k> {
         drop(listeners);
         if !heard.served.is_empty() {
             // Whoever is woken may want the stripes at once, perhaps on this very thread.
-            self.held = Held::Many(Stripes::default(), Vec::new());
+            self.held = Held::none();
             leave(self.space);
             self.left = true;
             waiters::wake(&heard.served);
@@ -703,6 +593,7 @@ impl<'k> View<'k> {
 }
 
 impl Drop for View<'_> {
+    #[inline]
     fn drop(&mut self) {
         if !self.closed {
             self.finish();
@@ -761,14 +652,6 @@ fn leave_one(here: usize, first: usize, others: usize) {
         first
     });
     ENTERED.with(|e| e.set((first, others)));
-}
-
-fn lock(space: &Keyspace, stripe: usize, access: Access) -> Guard<'_> {
-    let lock = &space.stripes[stripe].lock;
-    match access {
-        Access::Read => Guard::Read(lock.read()),
-        Access::Write => Guard::Write(lock.write()),
-    }
 }
 
 #[cold]

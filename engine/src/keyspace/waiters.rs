@@ -13,8 +13,8 @@ use std::time::Instant;
 
 use smallvec::SmallVec;
 
+use super::held::{Guard, Held};
 use super::stripe::TableId;
-use super::view::{Guard, Held};
 use super::{Access, Entry, Key, Keyspace, LogPosition, ValueRef, View};
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize};
@@ -292,22 +292,26 @@ pub(super) struct Ready {
     pub(super) key: Box<[u8]>,
 }
 
+impl Guard<'_> {
+    /// Whether serving those who wait for keys of the stripe may need other stripes. One that is only read makes nothing
+    /// ready.
+    #[inline]
+    pub(super) fn needs_further(&self) -> bool {
+        match self {
+            Self::Write(stripe) => stripe.interest.get().is_some_and(|all| !all.waiters.further.is_empty()),
+            Self::Read(_) => false,
+        }
+    }
+}
+
 impl<'k> Held<'k> {
     /// With the stripes that serving those who wait may need: taken before the first change, so that what is served is
     /// part of the change that it waited for.
-    #[inline(always)]
-    pub(super) fn with_further(self, space: &'k Keyspace) -> Self {
-        let needs = |guard: &Guard<'_>| match guard {
-            Guard::Write(stripe) => stripe.interest.get().is_some_and(|all| !all.waiters.further.is_empty()),
-            Guard::Read(_) => false,
-        };
-        if self.all().iter().any(|(_, guard)| needs(guard)) { self.with_all_further(space) } else { self }
-    }
-
+    ///
     /// Looks at who waits while the stripes are held, lets them go if others are missing, takes all of them in order and
     /// looks again: those others may have waiters of their own, and there may be new ones.
     #[cold]
-    fn with_all_further(mut self, space: &'k Keyspace) -> Self {
+    pub(super) fn with_further(mut self, space: &'k Keyspace) -> Self {
         loop {
             let access = |guard: &Guard<'_>| if let Guard::Write(_) = guard { Access::Write } else { Access::Read };
             let mut stripes: BTreeMap<usize, Access> = self.all().iter().map(|(i, g)| (*i, access(g))).collect();
@@ -322,7 +326,7 @@ impl<'k> Held<'k> {
                 return self;
             }
             drop(self);
-            self = Self::some(space, stripes.into_iter());
+            self = Self::just(space, stripes.into_iter());
         }
     }
 

@@ -63,39 +63,22 @@ fn brpop<'a>(view: &mut View<'_>, args: &Args<'a>, reply: &mut Reply<'_>) -> Res
 
 fn pop<'a>(view: &mut View<'_>, args: &Args<'a>, reply: &mut Reply<'_>, side: Side) -> Result<Option<Block<'a>>> {
     let timeout = seconds(args.get(args.len() - 1), view.now())?;
-    if pop_one(view, args.keys(), side, reply)? {
-        return Ok(None);
-    }
-    let serve = move |view: &mut View<'_>, key: &Key<'_>, reply: &mut Reply<'_>| {
-        pop_one(view, std::iter::once(*key), side, reply).map(drop)
-    };
-    Ok(Some(Block::new(Wanted::List, args.keys(), timeout, serve)))
-}
-
-fn pop_one<'k>(
-    view: &mut View<'_>,
-    keys: impl Iterator<Item = Key<'k>>,
-    side: Side,
-    reply: &mut Reply<'_>,
-) -> Result<bool> {
-    let popped = list::pop_first(view, keys, side, 1, |key, _, part| {
-        reply.array(2);
-        reply.bulk(key);
-        part.for_each(|element| reply_element(reply, element));
-    })?;
-    Ok(popped.is_some())
+    Block::unless_taken(Wanted::List, args.keys(), timeout, view, reply, move |view, key, reply| {
+        let popped = list::pop_first(view, std::iter::once(*key), side, 1, |key, _, part| {
+            reply.array(2);
+            reply.bulk(key);
+            part.for_each(|element| reply_element(reply, element));
+        })?;
+        Ok(popped.is_some())
+    })
 }
 
 fn blmpop<'a>(view: &mut View<'_>, args: &Args<'a>, reply: &mut Reply<'_>) -> Result<Option<Block<'a>>> {
     let (side, count) = options::multi_pop(args, 2)?;
     let timeout = seconds(args.get(1), view.now())?;
-    if pop_first(view, args.keys(), side, count, reply)? {
-        return Ok(None);
-    }
-    let serve = move |view: &mut View<'_>, key: &Key<'_>, reply: &mut Reply<'_>| {
-        pop_first(view, std::iter::once(*key), side, count, reply).map(drop)
-    };
-    Ok(Some(Block::new(Wanted::List, args.keys(), timeout, serve)))
+    Block::unless_taken(Wanted::List, args.keys(), timeout, view, reply, move |view, key, reply| {
+        pop_first(view, std::iter::once(*key), side, count, reply)
+    })
 }
 
 fn blmove<'a>(view: &mut View<'_>, args: &Args<'a>, reply: &mut Reply<'_>) -> Result<Option<Block<'a>>> {

@@ -163,38 +163,21 @@ fn blocking_pop<'a>(
     end: ZEnd,
 ) -> Result<Option<Block<'a>>> {
     let timeout = blocking::seconds(args.get(args.len() - 1), view.now())?;
-    if pop_one(view, args.keys(), end, reply)? {
-        return Ok(None);
-    }
-    let serve = move |view: &mut View<'_>, key: &Key<'_>, reply: &mut Reply<'_>| {
-        pop_one(view, std::iter::once(*key), end, reply).map(drop)
-    };
-    Ok(Some(Block::new(Wanted::SortedSet, args.keys(), timeout, serve)))
-}
-
-fn pop_one<'k>(
-    view: &mut View<'_>,
-    keys: impl Iterator<Item = Key<'k>>,
-    end: ZEnd,
-    reply: &mut Reply<'_>,
-) -> Result<bool> {
-    let Some((key, popped)) = sorted_set::pop_first(view, keys, end, 1)? else { return Ok(false) };
-    let Some((member, score)) = popped.first() else { return Ok(false) };
-    reply.array(3);
-    reply.bulk(key.bytes);
-    reply.bulk(member);
-    reply.double(*score);
-    Ok(true)
+    Block::unless_taken(Wanted::SortedSet, args.keys(), timeout, view, reply, move |view, key, reply| {
+        let popped = sorted_set::pop(view, key, end, 1)?;
+        let Some((member, score)) = popped.first() else { return Ok(false) };
+        reply.array(3);
+        reply.bulk(key.bytes);
+        reply.bulk(member);
+        reply.double(*score);
+        Ok(true)
+    })
 }
 
 fn bzmpop<'a>(view: &mut View<'_>, args: &Args<'a>, reply: &mut Reply<'_>) -> Result<Option<Block<'a>>> {
     let (end, count) = multi_pop(args, 2)?;
     let timeout = blocking::seconds(args.get(1), view.now())?;
-    if pop_first(view, args.keys(), end, count, reply)? {
-        return Ok(None);
-    }
-    let serve = move |view: &mut View<'_>, key: &Key<'_>, reply: &mut Reply<'_>| {
-        pop_first(view, std::iter::once(*key), end, count, reply).map(drop)
-    };
-    Ok(Some(Block::new(Wanted::SortedSet, args.keys(), timeout, serve)))
+    Block::unless_taken(Wanted::SortedSet, args.keys(), timeout, view, reply, move |view, key, reply| {
+        pop_first(view, std::iter::once(*key), end, count, reply)
+    })
 }

@@ -146,6 +146,17 @@ impl Served {
         }
     }
 
+    /// Ends the reply. If there was nothing to give and the caller wants to wait, how long.
+    fn finish_or_wait(self, block: Option<Option<Duration>>, reply: &mut Reply<'_>) -> Option<Option<Duration>> {
+        if self.finish(reply) {
+            return None;
+        }
+        if block.is_none() {
+            reply.null_array();
+        }
+        block
+    }
+
     /// Whether there was anything to give.
     fn finish(self, reply: &mut Reply<'_>) -> bool {
         let Some(begun) = self.all else { return false };
@@ -180,13 +191,7 @@ pub(super) fn xread<'a>(view: &mut View<'_>, args: &Args<'a>, reply: &mut Reply<
     for (i, &start) in (first..).zip(&starts) {
         read_one(view, &args.key(i), start, most, &mut served, reply)?;
     }
-    if served.finish(reply) {
-        return Ok(None);
-    }
-    let Some(timeout) = options.block else {
-        reply.null_array();
-        return Ok(None);
-    };
+    let Some(timeout) = served.finish_or_wait(options.block, reply) else { return Ok(None) };
     let keys = (first..first + streams).map(|i| args.key(i));
     let starts: Starts = keys.clone().zip(starts).map(|(key, start)| (Box::from(key.bytes), start)).collect();
     let starts = Arc::new(starts);
@@ -265,13 +270,7 @@ pub(super) fn xreadgroup<'a>(view: &mut View<'_>, args: &Args<'a>, reply: &mut R
         }
         served.end(reply);
     }
-    if served.finish(reply) {
-        return Ok(None);
-    }
-    let Some(timeout) = options.block else {
-        reply.null_array();
-        return Ok(None);
-    };
+    let Some(timeout) = served.finish_or_wait(options.block, reply) else { return Ok(None) };
     // History is always answered, so all keys are read for new entries.
     let keys = (first..first + streams).map(|i| args.key(i));
     let (group, consumer): (Box<[u8]>, Box<[u8]>) = (group.into(), consumer.into());
