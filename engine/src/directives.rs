@@ -82,8 +82,10 @@ pub(crate) const ENGINE: &[Directive] = &[
         core.latency.set_threshold(unsigned(v));
         Ok(())
     }),
-    Directive::new("notify-keyspace-events", Kind::Custom(notify::canonical), "")
-        .apply(|core, v| core.notifications.set(core, v).map_err(|e| e.to_string())),
+    Directive::new("notify-keyspace-events", Kind::Custom(notify::canonical), "").apply(|core, v| {
+        core.notifier.set(&core.keyspace, v);
+        Ok(())
+    }),
     // Up to where the data types stay compact.
     int("hash-max-listpack-entries", 0, LONG, "512")
         .alias("hash-max-ziplist-entries")

@@ -130,4 +130,12 @@ fn events_of_keys_are_published_by_class() {
     engine.execute(&["CONFIG", "SET", "notify-keyspace-events", ""]).unwrap();
     db.del("a").unwrap();
     assert_eq!(heard(), [""; 0]);
+
+    // Within a transaction, which holds the keyspace.
+    let mut connection = engine.connect();
+    for command in [&["MULTI"][..], &["CONFIG", "SET", "notify-keyspace-events", "E$"], &["EXEC"]] {
+        connection.execute(command).unwrap();
+    }
+    db.set("b", "1").unwrap();
+    assert_eq!(heard(), ["__keyevent@0__:set b"]);
 }

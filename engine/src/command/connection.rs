@@ -116,7 +116,7 @@ fn reset(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Resu
     let caller = &mut *context.caller;
     caller.hear_nothing(context.core);
     caller.end_transaction(context.core);
-    caller.track_nothing(context.core)?;
+    caller.track_nothing(context.core);
     caller.select(0);
     caller.speak(false);
     caller.reply_mode = ReplyMode::On;

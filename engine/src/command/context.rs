@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::blocking::Blocked;
 use super::host::Embedded;
-use super::notify::Notifications;
+use super::notify::Notifier;
 use super::tracking::Tracking;
 use super::transactions::Transaction;
 use super::{
@@ -15,7 +15,7 @@ use super::{
 use crate::background::Background;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::keyspace::{Access, DbSize, Keyspace, LogPosition, Reads, View, Walk};
+use crate::keyspace::{Access, DbSize, Keyspace, Listener, LogPosition, Reads, View, Walk};
 use crate::sync::Mutex;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::sys;
@@ -36,9 +36,9 @@ pub struct Core {
     /// Who hears what is published.
     pub channels: Arc<Channels>,
     /// What is published of events.
-    pub(crate) notifications: Notifications,
+    pub(crate) notifier: Arc<Notifier>,
     /// Who keeps what they have read.
-    pub(crate) tracking: Tracking,
+    pub(crate) tracking: Arc<Tracking>,
     /// Who may come in.
     pub auth: Auth,
     /// Commands that were slow or large.
@@ -85,15 +85,22 @@ impl Core {
                 sample(&space, &clients, &stats);
             })?
         };
+        let channels = Arc::<Channels>::default();
+        let (notifier, tracking) =
+            (Arc::new(Notifier::new(channels.clone())), Arc::new(Tracking::new(clients.clone())));
+        // They want nothing until somebody asks for it.
+        for listener in [notifier.clone() as Arc<dyn Listener>, tracking.clone()] {
+            keyspace.listen(listener).map_err(io::Error::other)?;
+        }
         Ok(Self {
             background,
             keyspace,
             registry,
             config,
             clients,
-            channels: Arc::default(),
-            notifications: Notifications::default(),
-            tracking: Tracking::default(),
+            channels,
+            notifier,
+            tracking,
             auth: Auth::default(),
             logs: CommandLogs::default(),
             latency: LatencyMonitor::default(),

@@ -1,13 +1,12 @@
 //! Keyspace notifications: events of keys, published on channels for those who asked for their class.
 //!
-//! While no class is asked for, the notifier is no listener, and events are not even put together.
+//! While no class is asked for, the notifier wants nothing, and events are not even put together.
 
 use std::sync::Arc;
 
-use super::{ChannelKind, Channels, Core};
-use crate::error::Result;
-use crate::keyspace::{Event, Listener, Wants};
-use crate::sync::Mutex;
+use super::{ChannelKind, Channels};
+use crate::keyspace::{Event, Keyspace, Listener, Wants};
+use crate::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// `K`: on a channel for each key.
 const KEYSPACE: u32 = 1;
@@ -19,16 +18,11 @@ const ALL: &str = "g$lshzxetd";
 const OTHERS: &str = "nKEm";
 
 /// Publishes events.
-struct Notifier {
+pub(crate) struct Notifier {
     channels: Arc<Channels>,
-    /// The classes that are published, as [`class_bit`] has them, with [`KEYSPACE`] and [`KEYEVENT`].
-    classes: u32,
-}
-
-/// What `notify-keyspace-events` has set up.
-#[derive(Default)]
-pub(crate) struct Notifications {
-    notifier: Mutex<Option<Arc<dyn Listener>>>,
+    /// The classes that are published, as [`class_bit`] has them, with [`KEYSPACE`] and [`KEYEVENT`]; 0 if none is on
+    /// any channel.
+    classes: AtomicU32,
 }
 
 const fn class_bit(letter: u8) -> u32 {
@@ -57,31 +51,28 @@ pub(crate) fn canonical(letters: &str) -> std::result::Result<String, String> {
     Ok(classes.chars().chain(others).collect())
 }
 
-impl Notifications {
+impl Notifier {
+    pub(crate) fn new(channels: Arc<Channels>) -> Self {
+        Self { channels, classes: AtomicU32::new(0) }
+    }
+
     /// Publishes events of the classes that `letters`, in canonical form, stand for.
-    pub(crate) fn set(&self, core: &Core, letters: &str) -> Result<()> {
-        let mut notifier = self.notifier.lock();
-        if let Some(old) = notifier.take() {
-            core.keyspace.listen_no_more(&old)?;
-        }
+    pub(crate) fn set(&self, keyspace: &Keyspace, letters: &str) {
         let expanded = letters.replace('A', ALL);
         let classes = expanded.bytes().fold(0, |classes, letter| classes | class_bit(letter));
-        if classes & (KEYSPACE | KEYEVENT) != 0 && classes & !(KEYSPACE | KEYEVENT) != 0 {
-            let new: Arc<dyn Listener> = Arc::new(Notifier { channels: core.channels.clone(), classes });
-            core.keyspace.listen(new.clone())?;
-            *notifier = Some(new);
-        }
-        Ok(())
+        let is_heard = classes & (KEYSPACE | KEYEVENT) != 0 && classes & !(KEYSPACE | KEYEVENT) != 0;
+        self.classes.store(if is_heard { classes } else { 0 }, Relaxed);
+        keyspace.ask_listeners();
     }
 }
 
 impl Listener for Notifier {
     fn wants(&self) -> Wants {
-        Wants::EVENTS
+        if self.classes.load(Relaxed) == 0 { Wants::empty() } else { Wants::EVENTS }
     }
 
     fn event(&self, db: u32, event: Event, key: &[u8]) {
-        let classes = self.classes;
+        let classes = self.classes.load(Relaxed);
         if classes & class_bit(event.class as u8) == 0 || self.channels.is_silent() {
             return;
         }

@@ -2,7 +2,7 @@
 //!
 //! A client's keys are remembered before its command looks at them, so that no change slips in between; at worst it is
 //! told of one that its reply shows already. Changes come from the keyspace while their stripes are still locked: whoever
-//! reads afterwards is remembered anew. While nobody tracks, there is no listener, and changed keys are not noted.
+//! reads afterwards is remembered anew. While nobody tracks, changed keys are not even noted.
 //!
 //! Locks are taken after those of the keyspace, and before those of a client's pushes.
 
@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 
 use super::{Args, Caller, Client, Clients, Command, Context, Core, Flags};
 use crate::error::{Error, Result};
-use crate::keyspace::{Listener, Wants};
+use crate::keyspace::{Keyspace, Listener, Wants};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use crate::sync::{Mutex, per_thread};
 
@@ -26,17 +26,11 @@ per_thread! {
     static AUTHOR: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Who tracks what.
-#[derive(Default)]
+/// Who tracks what; tells clients of changed keys.
 pub(crate) struct Tracking {
-    /// Whether anybody does.
+    clients: Arc<Clients>,
+    /// Whether anybody tracks.
     on: AtomicBool,
-    table: Arc<Table>,
-    listener: Mutex<Option<Arc<dyn Listener>>>,
-}
-
-#[derive(Default)]
-struct Table {
     inner: Mutex<Inner>,
     /// Most keys to remember (`tracking-table-max-keys`), 0 for no limit.
     max_keys: AtomicU64,
@@ -72,13 +66,11 @@ pub(crate) struct Options<'a> {
     pub(crate) prefixes: Vec<&'a [u8]>,
 }
 
-/// Tells clients of changed keys.
-struct Invalidator {
-    clients: Arc<Clients>,
-    table: Arc<Table>,
-}
-
 impl Tracking {
+    pub(crate) fn new(clients: Arc<Clients>) -> Self {
+        Self { clients, on: AtomicBool::new(false), inner: Mutex::default(), max_keys: AtomicU64::new(0) }
+    }
+
     /// Whether anybody tracks: what costs all others one look.
     #[inline]
     pub(crate) fn is_on(&self) -> bool {
@@ -86,7 +78,7 @@ impl Tracking {
     }
 
     pub(crate) fn figures(&self) -> TrackingFigures {
-        let inner = self.table.inner.lock();
+        let inner = self.inner.lock();
         TrackingFigures {
             clients: inner.clients.len(),
             keys: inner.keys.len(),
@@ -97,34 +89,28 @@ impl Tracking {
 
     /// The prefixes of a client, in order.
     pub(crate) fn prefixes_of(&self, id: u64) -> Vec<Box<[u8]>> {
-        let inner = self.table.inner.lock();
+        let inner = self.inner.lock();
         inner.prefixes.iter().filter(|(_, ids)| ids.contains(&id)).map(|(prefix, _)| prefix.clone()).collect()
     }
 
     pub(crate) fn set_max_keys(&self, most: u64) {
-        self.table.max_keys.store(most, Relaxed);
+        self.max_keys.store(most, Relaxed);
     }
 
-    /// Begins to listen to the keyspace when the first client tracks, and ends it with the last.
-    fn follow(&self, core: &Core) -> Result<()> {
-        let mut listener = self.listener.lock();
-        let wanted = !self.table.inner.lock().clients.is_empty();
-        match (wanted, listener.take()) {
-            (true, None) => {
-                let new: Arc<dyn Listener> =
-                    Arc::new(Invalidator { clients: core.clients.clone(), table: self.table.clone() });
-                core.keyspace.listen(new.clone())?;
-                *listener = Some(new);
-                self.on.store(true, Relaxed);
-            }
-            (false, Some(old)) => {
-                self.on.store(false, Relaxed);
-                core.keyspace.listen_no_more(&old)?;
-                let mut inner = self.table.inner.lock();
-                inner.keys.clear();
-                inner.items = 0;
-            }
-            (_, same) => *listener = same,
+    /// Changes who tracks, and begins to be told of changed keys with the first client and ends it with the last.
+    fn change(&self, keyspace: &Keyspace, change: impl FnOnce(&mut Inner) -> Result<()>) -> Result<()> {
+        let mut inner = self.inner.lock();
+        change(&mut inner)?;
+        let on = !inner.clients.is_empty();
+        if !on {
+            inner.keys.clear();
+            inner.items = 0;
+        }
+        let turned = self.on.swap(on, Relaxed) != on;
+        // Listeners are called with their lock held, and take this one.
+        drop(inner);
+        if turned {
+            keyspace.ask_listeners();
         }
         Ok(())
     }
@@ -162,40 +148,42 @@ impl Caller {
                  it with a different mode.",
             ));
         }
-        let mut inner = core.tracking.table.inner.lock();
-        check_prefixes(&inner, client.id, &options.prefixes)?;
-        inner.clients.insert(client.id);
-        if asked(Client::BCAST) {
-            let everything: &[&[u8]] = &[b""];
-            let prefixes = if options.prefixes.is_empty() { everything } else { &options.prefixes };
-            for &prefix in prefixes {
-                inner.prefixes.entry(prefix.into()).or_default().insert(client.id);
+        core.tracking.change(&core.keyspace, |inner| {
+            check_prefixes(inner, client.id, &options.prefixes)?;
+            inner.clients.insert(client.id);
+            if asked(Client::BCAST) {
+                let everything: &[&[u8]] = &[b""];
+                let prefixes = if options.prefixes.is_empty() { everything } else { &options.prefixes };
+                for &prefix in prefixes {
+                    inner.prefixes.entry(prefix.into()).or_default().insert(client.id);
+                }
             }
-        }
-        drop(inner);
+            Ok(())
+        })?;
         let modes = Client::BCAST | Client::OPTIN | Client::OPTOUT | Client::NOLOOP;
         let other_flags = client.flags.load(Relaxed) & !(modes | Client::BROKEN_REDIRECT | Client::CACHING);
         client.flags.store(other_flags | Client::TRACKING | options.flags, Relaxed);
         client.redirect.store(options.redirect, Relaxed);
-        core.tracking.follow(core)
+        Ok(())
     }
 
     /// Tracks no more. What was remembered of it is forgotten when it changes.
-    pub(crate) fn track_nothing(&mut self, core: &Core) -> Result<()> {
+    pub(crate) fn track_nothing(&mut self, core: &Core) {
         let client = &self.client;
         if !client.has_flag(Client::TRACKING) {
-            return Ok(());
+            return;
         }
-        let mut inner = core.tracking.table.inner.lock();
-        inner.clients.remove(&client.id);
-        inner.prefixes.retain(|_, ids| {
-            ids.remove(&client.id);
-            !ids.is_empty()
-        });
-        drop(inner);
         client.flags.fetch_and(!Client::ALL_OF_TRACKING, Relaxed);
         client.redirect.store(0, Relaxed);
-        core.tracking.follow(core)
+        let done = core.tracking.change(&core.keyspace, |inner| {
+            inner.clients.remove(&client.id);
+            inner.prefixes.retain(|_, ids| {
+                ids.remove(&client.id);
+                !ids.is_empty()
+            });
+            Ok(())
+        });
+        debug_assert!(done.is_ok(), "nothing refuses");
     }
 }
 
@@ -237,8 +225,8 @@ pub(super) fn remember(core: &Core, caller: &Caller, command: &Command, args: &A
     if !client.has_flag(Client::TRACKING) || skips || !command.flags.contains(Flags::READONLY) {
         return;
     }
-    let table = &core.tracking.table;
-    let mut inner = table.inner.lock();
+    let tracking = &core.tracking;
+    let mut inner = tracking.inner.lock();
     for key in args.keys() {
         let ids = inner.keys.entry(key.bytes.into()).or_default();
         if !ids.contains(&client.id) {
@@ -246,7 +234,7 @@ pub(super) fn remember(core: &Core, caller: &Caller, command: &Command, args: &A
             inner.items += 1;
         }
     }
-    let most = usize::try_from(table.max_keys.load(Relaxed)).unwrap_or(usize::MAX);
+    let most = usize::try_from(tracking.max_keys.load(Relaxed)).unwrap_or(usize::MAX);
     while most > 0 && inner.keys.len() > most {
         // No key is worth more than another: any of them goes.
         let Some(key) = inner.keys.keys().next().cloned() else { break };
@@ -330,14 +318,14 @@ fn tell(clients: &Clients, client: &Arc<Client>, what: &[u8]) {
     }
 }
 
-impl Listener for Invalidator {
+impl Listener for Tracking {
     fn wants(&self) -> Wants {
-        Wants::KEYS
+        if self.is_on() { Wants::KEYS } else { Wants::empty() }
     }
 
     fn changed(&self, keys: &[Box<[u8]>]) {
         let author = AUTHOR.with(Cell::get);
-        let mut inner = self.table.inner.lock();
+        let mut inner = self.inner.lock();
         if !inner.keys.is_empty() {
             for key in keys {
                 inner.invalidate(&self.clients, key, author);
@@ -352,7 +340,7 @@ impl Listener for Invalidator {
     }
 
     fn flushed(&self) {
-        let mut inner = self.table.inner.lock();
+        let mut inner = self.inner.lock();
         inner.keys.clear();
         inner.items = 0;
         for client in inner.clients.iter().filter_map(|&id| self.clients.get(id)) {

@@ -95,7 +95,8 @@ bitflags::bitflags! {
 ///
 /// Called while the changed stripes are still locked, so it must be quick and must not call the engine.
 pub trait Listener: Send + Sync {
-    /// What it wants to hear of. The rest is not put together on its account, but may come all the same.
+    /// What it wants to hear of. The rest is not put together on its account, but may come all the same. Asked when it
+    /// begins to listen, and by [`ask_listeners`](super::Keyspace::ask_listeners).
     fn wants(&self) -> Wants {
         Wants::all()
     }

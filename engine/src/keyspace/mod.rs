@@ -288,6 +288,12 @@ impl Keyspace {
         self.change_listeners(|all| all.push(listener))
     }
 
+    /// Asks the listeners again what they want, when one of them wants something else than before. Views that are open
+    /// stay with what was wanted when they began; those that begin after this go by the new. Also from within a view.
+    pub fn ask_listeners(&self) {
+        self.note_wanted(&self.listeners.write());
+    }
+
     /// Hands nothing more to a listener.
     ///
     /// # Errors
@@ -300,9 +306,13 @@ impl Keyspace {
         let _all = View::all(self, 0, self.clock.millis(), Access::Write)?;
         let mut listeners = self.listeners.write();
         change(&mut listeners);
+        self.note_wanted(&listeners);
+        Ok(())
+    }
+
+    fn note_wanted(&self, listeners: &[Arc<dyn Listener>]) {
         let wanted = listeners.iter().fold(Wants::empty(), |all, l| all | l.wants());
         self.wanted.store(wanted.bits(), Relaxed);
-        Ok(())
     }
 
     /// Says whether expired keys are only hidden, as while loading and on a replica.

@@ -96,8 +96,7 @@ impl Drop for Session {
         self.caller.blocked = None;
         self.caller.hear_nothing(&self.core);
         self.caller.end_transaction(&self.core);
-        // Within a view of one's own the keyspace cannot be left; the table then keeps nothing but ids.
-        let _ = self.caller.track_nothing(&self.core);
+        self.caller.track_nothing(&self.core);
         self.core.clients.remove(self.caller.client.id);
     }
 }

@@ -10,7 +10,7 @@ pub(super) fn tracking(context: &mut Context<'_>, args: &Args<'_>, reply: &mut R
     let options = options(context, args.from(3))?;
     match args.get(2) {
         word if word.eq_ignore_ascii_case(b"on") => context.caller.track(context.core, &options)?,
-        word if word.eq_ignore_ascii_case(b"off") => context.caller.track_nothing(context.core)?,
+        word if word.eq_ignore_ascii_case(b"off") => context.caller.track_nothing(context.core),
         _ => return Err(Error::SYNTAX),
     }
     reply.ok();
