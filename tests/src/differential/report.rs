@@ -7,7 +7,7 @@ use super::Outcome;
 use crate::bytes::command_text;
 use crate::generate::Command;
 
-/// How many commands before a difference are shown.
+/// How many commands before a difference are shown; all of them when one stream runs again to be looked into.
 const SHOWN_BEFORE: usize = 10;
 
 /// The differences found so far.
@@ -24,11 +24,13 @@ pub(super) struct Place {
     pub(super) index: u64,
     pub(super) database: usize,
     before: VecDeque<String>,
+    shown_before: usize,
 }
 
 impl Place {
     pub(super) fn new(seed: u64) -> Self {
-        Place { seed, index: 0, database: 0, before: VecDeque::new() }
+        let shown_before = if std::env::var_os("CARNELIAN_SEED").is_some() { usize::MAX } else { SHOWN_BEFORE };
+        Place { seed, index: 0, database: 0, before: VecDeque::new(), shown_before }
     }
 
     /// Keeps track of what a new connection must be brought to, going by the real server.
@@ -43,7 +45,7 @@ impl Place {
     }
 
     pub(super) fn remember(&mut self, command: &Command) {
-        if self.before.len() == SHOWN_BEFORE {
+        if self.before.len() == self.shown_before {
             self.before.pop_front();
         }
         self.before.push_back(format!("[{}] {}", self.database, command_text(command)));
