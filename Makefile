@@ -22,16 +22,16 @@ soak: peers build ## the long tests in full length
 
 lint: ## formatting, clippy and the links of the documentation
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --all-features
+	$(CARGO) clippy --profile test --workspace --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --profile test --workspace --no-deps --all-features
 
 build: ## the server, as released
 	$(CARGO) build --release -p carnelian-server
 
-server: ## the server that tests start: optimised, and quickly built
-	$(CARGO) build --profile ci -p carnelian-server
+server: ## all tests, built but not run, and with them the server that they start, whose assertions are on
+	$(CARGO) test --workspace --all-features --no-run
 
-unit smoke python: export CARNELIAN_SERVER ?= $(abspath $(or $(CARGO_TARGET_DIR),target))/ci/carnelian-server
+unit smoke python: export CARNELIAN_SERVER ?= $(abspath $(or $(CARGO_TARGET_DIR),target))/debug/carnelian-server
 
 unit: peers server ## all tests of the workspace, beside a real Redis
 	$(CARGO) test --workspace --all-features
