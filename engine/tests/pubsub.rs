@@ -139,3 +139,42 @@ fn events_of_keys_are_published_by_class() {
     db.set("b", "1").unwrap();
     assert_eq!(heard(), ["__keyevent@0__:set b"]);
 }
+
+#[test]
+fn monitors_are_shown_commands_of_every_door() {
+    let clock = ManualClock::new(Duration::from_micros(1_700_000_000_000_042));
+    let engine = Engine::open(Options::new().clock(Clock::Manual(clock))).unwrap();
+    let mut monitor = Peer::new(&engine);
+    assert_eq!(monitor.ask("MONITOR"), "+OK|");
+    engine.execute(&["SET", "key", "with \"quotes\"\n"]).unwrap();
+    let mut connection = engine.connect();
+    connection.execute(&["SELECT", "3"]).unwrap();
+    connection.execute(&["MULTI"]).unwrap();
+    connection.execute(&["GET", "\u{e4}"]).unwrap();
+    connection.execute(&["EXEC"]).unwrap();
+    let line = |db, command| format!("+1700000000.000042 [{db} embedded] {command}|");
+    let shown = [
+        line(0, r#""SET" "key" "with \"quotes\"\n""#),
+        line(3, r#""SELECT" "3""#),
+        line(3, r#""MULTI""#),
+        line(3, r#""GET" "\xc3\xa4""#),
+        line(3, r#""EXEC""#),
+    ];
+    assert_eq!(monitor.heard(), shown.concat());
+    drop(monitor);
+    let mut other = Peer::new(&engine);
+    engine.execute(&["GET", "key"]).unwrap();
+    assert_eq!(other.ask("MONITOR"), "+OK|");
+    assert_eq!(other.heard(), "");
+}
+
+#[test]
+fn a_caller_in_process_is_not_sent_what_it_never_looks_for() {
+    let engine = engine();
+    let mut connection = engine.connect();
+    for command in ["SUBSCRIBE x", "PSUBSCRIBE x", "SSUBSCRIBE x", "MONITOR", "CLIENT TRACKING on"] {
+        let argv: Vec<&str> = command.split(' ').collect();
+        let refused = connection.execute(&argv).unwrap_err().to_string();
+        assert_eq!(refused, "ERR a caller in the same process gets no messages here; see Engine::subscribe");
+    }
+}

@@ -106,6 +106,8 @@ impl Client {
     pub const BROKEN_REDIRECT: u32 = 1 << 8;
     /// `CLIENT CACHING` has been said, for the next command.
     pub const CACHING: u32 = 1 << 9;
+    /// It is shown every command.
+    pub const MONITOR: u32 = 1 << 10;
     /// All flags that have to do with tracking.
     pub const ALL_OF_TRACKING: u32 = 0b11_1111_1000;
     /// What [`last_command`](Self::last_command) is as long as there was none.
@@ -163,14 +165,20 @@ impl Client {
     /// Sends something that the client has not asked for just now: a push of RESP3, whose first byte is changed for
     /// clients that speak RESP2. Its own thread is woken to send it.
     pub(crate) fn push(&self, bytes: &[u8]) {
+        let mark = if self.resp.load(Relaxed) < 3 { b'*' } else { b'>' };
+        self.push_parts(&[mark], bytes.get(1..).unwrap_or_default());
+    }
+
+    /// Sends something that is the same in both versions of the protocol.
+    pub(crate) fn push_raw(&self, bytes: &[u8]) {
+        self.push_parts(&[], bytes);
+    }
+
+    fn push_parts(&self, mark: &[u8], bytes: &[u8]) {
         let mut pushes = self.pushes.lock();
-        let (start, first) = (pushes.len(), pushes.is_empty());
+        let first = pushes.is_empty();
+        pushes.extend_from_slice(mark);
         pushes.extend_from_slice(bytes);
-        if self.resp.load(Relaxed) < 3
-            && let Some(mark) = pushes.get_mut(start)
-        {
-            *mark = b'*';
-        }
         self.pushed.store(true, Relaxed);
         drop(pushes);
         if first {

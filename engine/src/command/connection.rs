@@ -114,9 +114,7 @@ fn quit(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Resul
 
 fn reset(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let caller = &mut *context.caller;
-    caller.hear_nothing(context.core);
-    caller.end_transaction(context.core);
-    caller.track_nothing(context.core);
+    caller.let_go(context.core);
     caller.select(0);
     caller.speak(false);
     caller.reply_mode = ReplyMode::On;

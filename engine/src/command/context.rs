@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::blocking::Blocked;
 use super::host::Embedded;
+use super::monitor::Monitors;
 use super::notify::Notifier;
 use super::tracking::Tracking;
 use super::transactions::Transaction;
@@ -39,6 +40,8 @@ pub struct Core {
     pub(crate) notifier: Arc<Notifier>,
     /// Who keeps what they have read.
     pub(crate) tracking: Arc<Tracking>,
+    /// Who is shown commands.
+    pub(crate) monitors: Monitors,
     /// Who may come in.
     pub auth: Auth,
     /// Commands that were slow or large.
@@ -101,6 +104,7 @@ impl Core {
             channels,
             notifier,
             tracking,
+            monitors: Monitors::default(),
             auth: Auth::default(),
             logs: CommandLogs::default(),
             latency: LatencyMonitor::default(),
@@ -170,6 +174,8 @@ pub struct Caller {
     pub resp3: bool,
     /// Whether it has given a password, or needs none.
     pub authenticated: bool,
+    /// Whether it is in this process, gets replies as trees and nothing that it has not asked for just now.
+    pub(crate) in_process: bool,
     /// Which replies it wants.
     pub reply_mode: ReplyMode,
     /// Reads leave access clocks alone.
@@ -194,6 +200,7 @@ impl Caller {
             db: 0,
             resp3: false,
             authenticated: !core.auth.is_required(),
+            in_process: false,
             reply_mode: ReplyMode::On,
             no_touch: false,
             close: false,
@@ -202,6 +209,28 @@ impl Caller {
             transaction: None,
             reads: Reads::default(),
         }
+    }
+
+    /// A caller in this process, who needs no password for an engine of their own.
+    pub(crate) fn in_process(core: &Core, client: Arc<Client>) -> Self {
+        Self { authenticated: true, resp3: true, in_process: true, ..Self::new(core, client) }
+    }
+
+    /// Refuses what would send messages to a caller who never looks for them.
+    pub(crate) fn must_hear(&self) -> Result<()> {
+        if self.in_process {
+            Err(Error::new("ERR a caller in the same process gets no messages here; see Engine::subscribe"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Forgets what it hears, has queued, watches and tracks: what others hold on its account.
+    pub(crate) fn let_go(&mut self, core: &Core) {
+        self.hear_nothing(core);
+        self.end_transaction(core);
+        self.track_nothing(core);
+        self.monitor_nothing(core);
     }
 
     /// Hands the look-ups over: after a command, or after several of a kind.

@@ -9,7 +9,7 @@ use super::args::positions_to_lock;
 use super::blocking;
 use super::registry::Keys;
 use super::tracking;
-use super::{Args, Caller, Command, Context, Core, Flags, Registry, Reply, ReplyMode, Run};
+use super::{Args, Caller, Client, Command, Context, Core, Flags, Registry, Reply, ReplyMode, Run};
 use crate::error::{Error, Result};
 use crate::keyspace::{ElementOf, View};
 use crate::table::KeyHasher;
@@ -149,6 +149,9 @@ pub fn dispatch(
     if tracks {
         tracking::end(caller, command);
     }
+    if core.monitors.is_on() {
+        core.monitors.show(core.keyspace.clock(), &caller.client, caller.db, command, args);
+    }
     match result {
         Ok(outcome) => outcome,
         Err(error) => {
@@ -179,6 +182,7 @@ fn refuse<'r>(
     writable(core, command)?;
     loaded(core, command)?;
     not_busy(core, command)?;
+    not_monitoring(core, caller, command)?;
     if paused(core, now, command) {
         return Ok(None);
     }
@@ -288,6 +292,16 @@ fn loaded(_core: &Core, _command: &Command) -> Result<()> {
 
 /// BUSY: no scripts yet.
 fn not_busy(_core: &Core, _command: &Command) -> Result<()> {
+    Ok(())
+}
+
+/// Who monitors does nothing else with keys; Redis thinks of them as of replicas.
+fn not_monitoring(core: &Core, caller: &Caller, command: &Command) -> Result<()> {
+    let about_keys =
+        command.flags.intersects(Flags::READONLY | Flags::WRITE) || matches!(command.spec.name, "publish" | "spublish");
+    if core.monitors.is_on() && about_keys && caller.client.has_flag(Client::MONITOR) {
+        return Err(Error::new("ERR Replica can't interact with the keyspace"));
+    }
     Ok(())
 }
 

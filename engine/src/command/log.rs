@@ -146,7 +146,7 @@ impl CommandLogs {
 }
 
 /// The arguments, with what must stay secret taken out.
-fn redacted<'a>(args: &Args<'a>) -> Vec<&'a [u8]> {
+pub(super) fn redacted<'a>(args: &Args<'a>) -> Vec<&'a [u8]> {
     let mut argv = args.all().to_vec();
     let is = |i: usize, word: &str| args.is(i, word);
     let secret: Vec<usize> = if is(0, "auth") {

@@ -36,6 +36,7 @@ mod latency;
 mod list;
 mod lolwut;
 mod memory;
+mod monitor;
 mod pubsub;
 mod server;
 mod set;
@@ -88,6 +89,7 @@ pub(crate) const ENGINE: &[&[Spec]] = &[
     slowlog::COMMANDS,
     latency::COMMANDS,
     memory::COMMANDS,
+    monitor::COMMANDS,
     debug::COMMANDS,
     lolwut::COMMANDS,
 ];

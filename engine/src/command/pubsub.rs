@@ -182,11 +182,19 @@ fn changed(context: &mut Context<'_>, reply: &mut Reply<'_>, kind: ChannelKind, 
     reply.count(context.caller.subscriptions().count_beside(kind));
 }
 
-fn hear_all(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>, kind: ChannelKind, word: &str) {
+fn hear_all(
+    context: &mut Context<'_>,
+    args: &Args<'_>,
+    reply: &mut Reply<'_>,
+    kind: ChannelKind,
+    word: &str,
+) -> Result<()> {
+    context.caller.must_hear()?;
     for name in args.from(1) {
         context.caller.hear(context.core, kind, name);
         changed(context, reply, kind, word, Some(name));
     }
+    Ok(())
 }
 
 fn hear_no_more(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>, kind: ChannelKind, word: &str) {
@@ -204,18 +212,15 @@ fn hear_no_more(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_
 }
 
 fn subscribe(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    hear_all(context, args, reply, ChannelKind::Channel, "subscribe");
-    Ok(())
+    hear_all(context, args, reply, ChannelKind::Channel, "subscribe")
 }
 
 fn psubscribe(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    hear_all(context, args, reply, ChannelKind::Pattern, "psubscribe");
-    Ok(())
+    hear_all(context, args, reply, ChannelKind::Pattern, "psubscribe")
 }
 
 fn ssubscribe(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    hear_all(context, args, reply, ChannelKind::Shard, "ssubscribe");
-    Ok(())
+    hear_all(context, args, reply, ChannelKind::Shard, "ssubscribe")
 }
 
 fn unsubscribe(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {

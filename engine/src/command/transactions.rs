@@ -288,6 +288,10 @@ fn run(context: &mut Context<'_>, transaction: &Transaction, reply: &mut Reply<'
         let mut streak = Streak::default();
         streak.add(watch.lap());
         streak.flush(&command.stats);
+        if core.monitors.is_on() {
+            let caller = &context.caller;
+            core.monitors.show(core.keyspace.clock(), &caller.client, caller.db, command, &args);
+        }
         if let Err(error) = result {
             command.stats.failed.fetch_add(1, Relaxed);
             core.stats.error(&error);

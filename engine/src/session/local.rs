@@ -35,8 +35,7 @@ pub struct Connection {
 impl Connection {
     pub(crate) fn new(core: Arc<Core>) -> Self {
         let client = core.clients.add(Origin::default(), core.keyspace.clock().millis(), None);
-        // Whoever has the engine in their own process needs no password for it.
-        let caller = Caller { authenticated: true, resp3: true, ..Caller::new(&core, client) };
+        let caller = Caller::in_process(&core, client);
         Self { core, caller }
     }
 
@@ -61,17 +60,14 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.caller.hear_nothing(&self.core);
-        self.caller.end_transaction(&self.core);
-        self.caller.track_nothing(&self.core);
+        self.caller.let_go(&self.core);
         self.core.clients.remove(self.caller.client.id);
     }
 }
 
 /// Runs a command for nobody in particular: what it changes of its caller is forgotten.
 pub(crate) fn execute_once(core: &Core, argv: &[impl AsRef<[u8]>]) -> Result<Value> {
-    let caller = Caller::new(core, core.embedded().clone());
-    run(core, &mut Caller { authenticated: true, resp3: true, ..caller }, argv)
+    run(core, &mut Caller::in_process(core, core.embedded().clone()), argv)
 }
 
 fn run(core: &Core, caller: &mut Caller, argv: &[impl AsRef<[u8]>]) -> Result<Value> {

@@ -94,9 +94,7 @@ impl Batch<'_> {
 impl Drop for Session {
     fn drop(&mut self) {
         self.caller.blocked = None;
-        self.caller.hear_nothing(&self.core);
-        self.caller.end_transaction(&self.core);
-        self.caller.track_nothing(&self.core);
+        self.caller.let_go(&self.core);
         self.core.clients.remove(self.caller.client.id);
     }
 }

@@ -8,6 +8,7 @@ use crate::sync::atomic::Ordering::Relaxed;
 /// The letters of a client's flags.
 pub(super) fn flags(client: &Client) -> String {
     let letters = [
+        (client.has_flag(Client::MONITOR), 'O'),
         (client.is_subscriber(), 'P'),
         (client.queued.load(Relaxed) >= 0, 'x'),
         (client.is_blocked(), 'b'),

@@ -9,7 +9,12 @@ use crate::sync::atomic::Ordering::Relaxed;
 pub(super) fn tracking(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let options = options(context, args.from(3))?;
     match args.get(2) {
-        word if word.eq_ignore_ascii_case(b"on") => context.caller.track(context.core, &options)?,
+        word if word.eq_ignore_ascii_case(b"on") => {
+            if options.redirect == 0 {
+                context.caller.must_hear()?;
+            }
+            context.caller.track(context.core, &options)?;
+        }
         word if word.eq_ignore_ascii_case(b"off") => context.caller.track_nothing(context.core),
         _ => return Err(Error::SYNTAX),
     }

@@ -1,5 +1,5 @@
-//! Client-side caching beside a real Redis 7.0: three clients follow a script, and after each of its lines all that each
-//! of them has been sent is compared, pushes included.
+//! What clients are sent unasked, beside a real Redis 7.0: three of them follow a script, and after each of its lines all
+//! that each has been sent is compared.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -8,7 +8,6 @@ use carnelian_tests::bytes::Escaped;
 use carnelian_tests::raw;
 use carnelian_tests::server::{Peer, Server};
 
-const SCRIPT: &str = include_str!("../scripts/tracking.txt");
 const CLIENTS: usize = 3;
 
 /// The clients of one server, with their ids.
@@ -88,31 +87,52 @@ fn find(all: &[u8], part: &[u8]) -> Option<usize> {
     all.windows(part.len()).position(|window| window == part)
 }
 
-#[test]
-fn clients_hear_of_invalid_keys_as_in_redis() {
+/// Lets clients of both servers follow a script, and compares what each gets once `same` has taken out what may differ.
+/// Returns the number of comparisons.
+fn compare(script: &str, same: impl Fn(&str, &[u8]) -> Vec<u8>) -> usize {
     let (ours, theirs) = (Server::subject(&[]), Server::peer(Peer::Redis7, &[]));
     let (mut a, mut b) = (Side::new(&ours), Side::new(&theirs));
     let mut compared = 0;
-    for line in SCRIPT.lines().filter(|line| !line.starts_with('#')) {
+    for line in script.lines().filter(|line| !line.starts_with('#')) {
         let (who, words) = line.split_once(' ').expect("a client and its command");
         let who = ["a", "b", "c"].iter().position(|name| *name == who).expect("one of three clients");
         let (our, their) = (a.step(who, words), b.step(who, words));
         for (client, (our, their)) in our.iter().zip(&their).enumerate() {
-            let differs = if client == who && words.starts_with("HELLO") {
-                false
-            } else if words.starts_with("CLIENT GETREDIR") || find(our, b"redir").is_some() {
-                // An id is among them, and has as many digits as it has: the words around it are compared.
-                without_digits(our) != without_digits(their)
-            } else {
-                our != their
-            };
+            let differs = !(client == who && tells_of_itself(words)) && same(words, our) != same(words, their);
             assert!(!differs, "{line}: client {client} gets {} and from Redis {}", Escaped(our), Escaped(their));
             compared += 1;
         }
     }
+    compared
+}
+
+/// Whether a reply is different by nature, and only what others get of the command is compared.
+fn tells_of_itself(words: &str) -> bool {
+    ["HELLO", "CLIENT ID", "CLIENT LIST", "INFO"].iter().any(|name| words.starts_with(name))
+}
+
+#[test]
+fn clients_hear_of_invalid_keys_as_in_redis() {
+    let compared = compare(include_str!("../scripts/tracking.txt"), |words, reply| {
+        // An id may be among them, and has as many digits as it has: the words around it are compared.
+        let has_id = words.starts_with("CLIENT GETREDIR") || find(reply, b"redir").is_some();
+        reply.iter().copied().filter(|byte| !has_id || !byte.is_ascii_digit()).collect()
+    });
     assert!(compared > 250, "only {compared} comparisons");
 }
 
-fn without_digits(reply: &[u8]) -> Vec<u8> {
-    reply.iter().copied().filter(|byte| !byte.is_ascii_digit()).collect()
+#[test]
+fn monitors_are_shown_what_redis_shows() {
+    let compared = compare(include_str!("../scripts/monitor.txt"), |_, reply| {
+        let lines = reply.split(|&byte| byte == b'\n').map(without_time_and_address);
+        lines.collect::<Vec<_>>().join(&b'\n')
+    });
+    assert!(compared > 150, "only {compared} comparisons");
+}
+
+/// `+1700000000.123456 [0 127.0.0.1:5] "PING"` as `+ [0 ] "PING"`.
+fn without_time_and_address(line: &[u8]) -> Vec<u8> {
+    let (Some(begin), Some(end)) = (find(line, b" ["), find(line, b"] ")) else { return line.to_vec() };
+    let (b'+', Some(space)) = (line[0], find(&line[begin + 1..end], b" ")) else { return line.to_vec() };
+    [b"+", &line[begin..=begin + 1 + space], &line[end..]].concat()
 }
