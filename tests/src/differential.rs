@@ -10,8 +10,9 @@ mod keyspace;
 mod pair;
 mod report;
 
-use crate::generate::{DATABASES, Generator, Reading, Step};
+use crate::generate::{Command, DATABASES, Generator, Reading, Step};
 use crate::normalise::{self, agree, parts_them};
+use crate::resp::Reply;
 use crate::server::Server;
 use crate::share;
 use pair::{Outcome, Pair};
@@ -36,6 +37,8 @@ pub struct Differential<'a> {
     pub step: &'a dyn Fn(&mut Generator) -> Step,
     /// How many commands the whole test is.
     pub whole: u64,
+    /// Whether keyspace events are compared as well, step by step.
+    pub events: bool,
 }
 
 impl Differential<'_> {
@@ -71,7 +74,7 @@ impl Differential<'_> {
         let mut generator = Generator::new(seed);
         let version = if seed.is_multiple_of(2) { Some("3") } else { None };
         let mut place = Place::new(seed);
-        pair.reset();
+        self.begin(pair, seed);
         pair.reconnect(version);
         let mut step_number = 0;
         while place.index < STREAM {
@@ -83,7 +86,7 @@ impl Differential<'_> {
                 ending == Ending::Apart || (is_checked && !self.have_the_same_keyspaces(pair, &place, found));
             if is_apart {
                 // What the servers hold may differ from here on, and so may the connections.
-                pair.reset();
+                self.begin(pair, seed);
             }
             if is_apart || ending == Ending::Closed {
                 place.database = 0;
@@ -94,6 +97,13 @@ impl Differential<'_> {
             }
         }
         place.index
+    }
+
+    fn begin(&self, pair: &mut Pair, seed: u64) {
+        pair.reset();
+        if self.events {
+            pair.listen(if seed.is_multiple_of(3) { "K" } else { "E" });
+        }
     }
 
     fn have_the_same_keyspaces(&self, pair: &mut Pair, place: &Place, found: &mut Differences) -> bool {
@@ -126,6 +136,16 @@ fn run_step(step: &Step, pair: &mut Pair, place: &mut Place, found: &mut Differe
     let _ = pair.ours.send(step).and_then(|()| pair.theirs.send(step));
     let mut ours = pair.ours.outcomes(step);
     let mut theirs = pair.theirs.outcomes(step);
+    let refused = |outcomes: &[Outcome]| outcomes.iter().any(|o| matches!(o, Outcome::Reply(Reply::Error(_))));
+    // Redis has looked for some keys by the time it comes to a mistake.
+    // And XREAD looks for all of its keys twice, and SORT in the order of a set.
+    let has_an_order = |command: &Command| {
+        !command.first().is_some_and(|name| {
+            [&b"xread"[..], b"sort", b"sort_ro"].iter().any(|other| name.eq_ignore_ascii_case(other))
+        })
+    };
+    let misses = !refused(&ours) && !refused(&theirs) && step.commands.iter().all(has_an_order);
+    let events = pair.events_differ(misses);
     follow::up(step, pair, &mut ours, &mut theirs);
     let (mut differ, mut part) = (false, false);
     for (n, command) in step.commands.iter().enumerate() {
@@ -161,6 +181,14 @@ fn run_step(step: &Step, pair: &mut Pair, place: &mut Place, found: &mut Differe
         }
         place.remember(command);
     }
+    if let (Some((our, their)), false, false) = (events, differ, part) {
+        differ = true;
+        let commands = step.commands.last().cloned().unwrap_or_default();
+        let signature = format!("events of {}", String::from_utf8_lossy(commands.first().map_or(b"", Vec::as_slice)));
+        found.add(place, &commands, &our, &their, &signature.to_ascii_lowercase());
+    }
+    // What settled the replies has events of its own.
+    pair.events_differ(false);
     match theirs.iter().any(|o| !matches!(o, Outcome::Reply(_))) {
         _ if differ || part => Ending::Apart,
         true => Ending::Closed,

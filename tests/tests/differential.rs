@@ -13,12 +13,19 @@ const ARGUMENTS: &[&str] = &["--enable-debug-command", "yes", "--slowlog-log-slo
 
 #[test]
 fn random_commands_get_the_replies_of_redis() {
-    Differential { peer: Peer::Redis7, arguments: ARGUMENTS, step: &Generator::step, whole: 2_000_000 }.run();
+    Differential { peer: Peer::Redis7, arguments: ARGUMENTS, step: &Generator::step, whole: 2_000_000, events: false }
+        .run();
+}
+
+#[test]
+fn keyspace_events_are_those_of_redis() {
+    Differential { peer: Peer::Redis7, arguments: ARGUMENTS, step: &Generator::step, whole: 400_000, events: true }
+        .run();
 }
 
 fn type_is_as_in_redis(kind: Type) {
     let step = move |g: &mut Generator| g.step_of(kind);
-    Differential { peer: Peer::Redis7, arguments: ARGUMENTS, step: &step, whole: WHOLE_OF_A_TYPE }.run();
+    Differential { peer: Peer::Redis7, arguments: ARGUMENTS, step: &step, whole: WHOLE_OF_A_TYPE, events: true }.run();
 }
 
 #[test]

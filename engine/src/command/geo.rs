@@ -203,7 +203,8 @@ fn run(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>, form: Form) 
     let mut polygon = Vec::new();
     let request = Request::parse(form, args, geo::peek(view, &source)?, &mut polygon)?;
     let Some(search) = request.search else {
-        // There is nothing to search.
+        // There is nothing to search: a miss.
+        geo::get(view, &source)?;
         match request.store {
             Some((at, _)) => {
                 geo::store_nothing(view, &args.key(at));

@@ -44,11 +44,10 @@ pub(crate) fn canonical(letters: &str) -> std::result::Result<String, String> {
     if letters.chars().any(|letter| letter != 'A' && !ALL.contains(letter) && !OTHERS.contains(letter)) {
         return Err("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into());
     }
-    // A stands for all of the first, and hides `n`, which is none of them.
-    let shown: String = ALL.chars().chain(['n']).filter(|&letter| has(letter)).collect();
-    let classes = if ALL.chars().all(has) { "A".to_owned() } else { shown };
-    let others = OTHERS.chars().skip(1).filter(|&letter| has(letter));
-    Ok(classes.chars().chain(others).collect())
+    let all = ALL.chars().all(has);
+    let classes = if all { "A" } else { ALL };
+    // Redis hides `n` behind `A`, and so forgets it with CONFIG REWRITE.
+    Ok(classes.chars().chain(OTHERS.chars()).filter(|&letter| all && letter == 'A' || has(letter)).collect())
 }
 
 impl Notifier {
@@ -68,7 +67,10 @@ impl Notifier {
 
 impl Listener for Notifier {
     fn wants(&self) -> Wants {
-        if self.classes.load(Relaxed) == 0 { Wants::empty() } else { Wants::EVENTS }
+        let classes = self.classes.load(Relaxed);
+        let of = |letters: &str| letters.bytes().fold(0, |bits, letter| bits | class_bit(letter));
+        let wants = |bits: u32, wants: Wants| if classes & bits == 0 { Wants::empty() } else { wants };
+        wants(of(ALL), Wants::EVENTS) | wants(of("m"), Wants::MISSES) | wants(of("n"), Wants::NEW)
     }
 
     fn event(&self, db: u32, event: Event, key: &[u8]) {
@@ -92,9 +94,14 @@ mod tests {
 
     #[test]
     fn event_classes_are_shown_as_redis_shows_them() {
-        for (set, shown) in
-            [("", ""), ("mnKEA", "AKEm"), ("nmdtexzhsl$gEK", "AKEm"), ("mdtKn", "tdnKm"), ("An", "A"), ("Kn$K", "$nK")]
-        {
+        for (set, shown) in [
+            ("", ""),
+            ("mnKEA", "AnKEm"),
+            ("nmdtexzhsl$gEK", "AnKEm"),
+            ("mdtKn", "tdnKm"),
+            ("An", "An"),
+            ("Kn$K", "$nK"),
+        ] {
             assert_eq!(canonical(set).as_deref(), Ok(shown));
         }
         let refused = canonical("Kq");

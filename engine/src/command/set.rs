@@ -310,13 +310,12 @@ fn sscan(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<
     let cursor = num::parse_cursor(args.get(2)).ok_or_else(|| Error::new("ERR invalid cursor"))?;
     let key = args.key(1);
     let (mut items, mut next) = (Vec::new(), None);
-    if set::peek(view, &key)?.is_some() {
+    // A key that is not there has no members, whatever else is asked.
+    if let Some(set) = set::get(view, &key)? {
         let options = scan_options(args)?;
         // A cursor that no call of ours has given lies behind the last member of a table; a small set comes whole.
         let position = if cursor >> (64 - CURSOR_SHIFT) == 0 { Some(cursor << CURSOR_SHIFT) } else { None };
-        if let Some(set) = set::get(view, &key)?
-            && (position.is_some() || !set.is_table())
-        {
+        if position.is_some() || !set.is_table() {
             (items, next) = set::scan(set, position.unwrap_or(0), &options);
         }
     }

@@ -84,10 +84,14 @@ bitflags::bitflags! {
     pub struct Wants: u8 {
         /// Changes, as commands that make them again.
         const EFFECTS = 1;
-        /// What has happened to keys.
+        /// What has happened to keys, but for the events of the classes below.
         const EVENTS = 1 << 1;
         /// The names of keys that are not what they were.
         const KEYS = 1 << 2;
+        /// Events of keys that were read and are not there ([`EventClass::KeyMiss`]).
+        const MISSES = 1 << 3;
+        /// Events of keys that were not there before ([`EventClass::New`]).
+        const NEW = 1 << 4;
     }
 }
 
@@ -98,7 +102,7 @@ pub trait Listener: Send + Sync {
     /// What it wants to hear of. The rest is not put together on its account, but may come all the same. Asked when it
     /// begins to listen, and by [`ask_listeners`](super::Keyspace::ask_listeners).
     fn wants(&self) -> Wants {
-        Wants::all()
+        Wants::EFFECTS | Wants::EVENTS | Wants::KEYS
     }
     /// Takes the effects of one command and returns the position after them.
     fn effects(&self, _effects: &[Effect]) -> LogPosition {

@@ -148,6 +148,7 @@ impl<T: Collection> Drop for Edit<'_, T> {
             }
             State::New(value) if self.changed && !is_void => {
                 let value = NewValue::Owned(std::mem::take(value).into());
+                self.marks.note_new(self.db, &self.key);
                 self.table.put(&self.key, value, None, self.making);
             }
             State::New(_) => {}

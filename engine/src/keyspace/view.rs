@@ -13,7 +13,7 @@ use super::held::{Guard, Held};
 use super::interest::Interest;
 use super::stripe::{KeyTable, Making, Stripe, TableId};
 use super::waiters::{self, Ready, Waiter};
-use super::{DbSize, Effect, Event, Key, Keyspace, LogPosition, Reads, Taken, Wants};
+use super::{DbSize, Effect, Event, EventClass, Key, Keyspace, LogPosition, Reads, Taken, Wants};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::sync::atomic::Ordering::Relaxed;
@@ -48,13 +48,33 @@ pub(super) struct Marks {
     pub(super) changed: bool,
     /// What listeners want to hear of.
     wanted: Wants,
-    /// Nothing, mostly: nobody listens.
-    heard: Option<Box<Heard>>,
+    /// Nothing, mostly: nobody listens. Readers have something to tell as well.
+    heard: Cell<Option<Box<Heard>>>,
 }
 
 impl Marks {
     fn new(wanted: Wants) -> Self {
-        Self { changed: false, wanted, heard: None }
+        Self { changed: false, wanted, heard: Cell::new(None) }
+    }
+
+    fn heard(&mut self) -> &mut Heard {
+        self.heard.get_mut().get_or_insert_default()
+    }
+
+    /// Notes that there is a key where there was none.
+    #[inline]
+    pub(super) fn note_new(&mut self, db: u32, key: &Key<'_>) {
+        if self.wanted.contains(Wants::NEW) {
+            self.heard().events.push((db, Event::new(EventClass::New, "new"), key.bytes.to_vec()));
+        }
+    }
+
+    /// Notes that somebody has looked for a key in vain.
+    #[cold]
+    fn note_miss(&self, db: u32, key: &Key<'_>) {
+        let mut heard = self.heard.take().unwrap_or_default();
+        heard.events.push((db, Event::new(EventClass::KeyMiss, "keymiss"), key.bytes.to_vec()));
+        self.heard.set(Some(heard));
     }
 
     /// Notes that a key is not what it was.
@@ -62,21 +82,21 @@ impl Marks {
     pub(super) fn note_change(&mut self, key: &Key<'_>) {
         self.changed = true;
         if self.wanted.contains(Wants::KEYS) {
-            self.heard.get_or_insert_default().keys.push(key.bytes.into());
+            self.heard().keys.push(key.bytes.into());
         }
     }
 
     pub(super) fn note_ready(&mut self, db: TableId, key: &Key<'_>) {
         let ready = Ready { db, hash: key.hash, key: key.bytes.into() };
-        self.heard.get_or_insert_default().ready.push(ready);
+        self.heard().ready.push(ready);
     }
 
     pub(super) fn take_ready(&mut self) -> Vec<Ready> {
-        self.heard.as_mut().map(|heard| std::mem::take(&mut heard.ready)).unwrap_or_default()
+        self.heard.get_mut().as_mut().map(|heard| std::mem::take(&mut heard.ready)).unwrap_or_default()
     }
 
     pub(super) fn note_served(&mut self, waiter: Arc<Waiter>) {
-        self.heard.get_or_insert_default().served.push(waiter);
+        self.heard().served.push(waiter);
     }
 }
 
@@ -294,7 +314,7 @@ impl<'k> View<'k> {
                 self.hits.set(self.hits.get() + 1);
                 self.touch(entry);
             }
-            None => self.misses.set(self.misses.get() + 1),
+            None => self.count_miss(key),
         }
         entry
     }
@@ -302,9 +322,27 @@ impl<'k> View<'k> {
     /// Reads a key and counts a hit or a miss, but no access: for commands that ask about a key, not for its value.
     pub fn look(&self, key: &Key<'_>) -> Option<Entry<'_>> {
         let entry = self.peek(key);
+        match entry {
+            Some(_) => self.hits.set(self.hits.get() + 1),
+            None => self.count_miss(key),
+        }
+        entry
+    }
+
+    /// As [`look`](Self::look), for commands about how keys are kept, whose misses are no events.
+    pub fn look_silently(&self, key: &Key<'_>) -> Option<Entry<'_>> {
+        let entry = self.peek(key);
         let counter = if entry.is_some() { &self.hits } else { &self.misses };
         counter.set(counter.get() + 1);
         entry
+    }
+
+    #[inline]
+    fn count_miss(&self, key: &Key<'_>) {
+        self.misses.set(self.misses.get() + 1);
+        if self.marks.wanted.contains(Wants::MISSES) {
+            self.marks.note_miss(self.db, key);
+        }
     }
 
     /// Counts an access to an entry even if reads leave the access clocks alone: `TOUCH` means what it says.
@@ -385,6 +423,9 @@ impl<'k> View<'k> {
     pub fn put(&mut self, key: &Key<'_>, value: NewValue<'_>, deadline: Option<Millis>) {
         self.drop_expired(key);
         let (making, db) = (self.making(key.hash), self.db);
+        if self.marks.wanted.contains(Wants::NEW) && self.found(key).is_none() {
+            self.marks.note_new(db, key);
+        }
         self.note_change(key);
         let garbage = self.stripe_mut(key.hash).table_or_new(db).put(key, value, deadline, making);
         if let Some(value) = garbage {
@@ -427,6 +468,7 @@ impl<'k> View<'k> {
         }
         let making = Making { clock: Some(taken.clock()), ..self.making(key.hash) };
         let db = self.db;
+        self.marks.note_new(db, key);
         self.note_change(key);
         let deadline = taken.deadline();
         let table = self.stripe_mut(key.hash).table_or_new(db);
@@ -462,7 +504,7 @@ impl<'k> View<'k> {
     /// Empties a database; the view holds everything. Returns how many keys there were.
     pub fn flush(&mut self, db: u32, background: bool) -> usize {
         if self.marks.wanted.contains(Wants::KEYS) {
-            self.marks.heard.get_or_insert_default().flushed = true;
+            self.marks.heard().flushed = true;
         }
         let keys = self.stripes().filter_map(|(_, s)| s.table(db)).map(KeyTable::len).sum();
         if keys == 0 {
@@ -501,7 +543,7 @@ impl<'k> View<'k> {
         self.changes += 1;
         if self.marks.wanted.contains(Wants::EFFECTS) {
             let effect = Effect { db: self.db, ..effect() };
-            self.marks.heard.get_or_insert_default().effects.push(effect);
+            self.marks.heard().effects.push(effect);
         }
     }
 
@@ -509,7 +551,7 @@ impl<'k> View<'k> {
     pub fn announce(&mut self, key: &Key<'_>, event: Event) {
         if self.marks.wanted.contains(Wants::EVENTS) {
             let event = (self.db, event, key.bytes.to_vec());
-            self.marks.heard.get_or_insert_default().events.push(event);
+            self.marks.heard().events.push(event);
         }
     }
 
@@ -537,7 +579,7 @@ impl<'k> View<'k> {
     #[inline]
     fn finish(&mut self) {
         self.closed = true;
-        if self.marks.heard.as_ref().is_some_and(|heard| !heard.ready.is_empty()) {
+        if self.marks.heard.get_mut().as_ref().is_some_and(|heard| !heard.ready.is_empty()) {
             self.serve_waiters();
         }
         debug_assert!(

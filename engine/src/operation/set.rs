@@ -104,14 +104,6 @@ pub fn get<'v>(view: &'v View<'_>, key: &Key<'_>) -> Result<Option<&'v Set>> {
     view.read(key)
 }
 
-/// The set at a key, not counted as an access: what a command looks at before it goes on to parse its arguments.
-///
-/// # Errors
-/// As for [`add`].
-pub fn peek<'v>(view: &'v View<'_>, key: &Key<'_>) -> Result<Option<&'v Set>> {
-    view.peek_as(key)
-}
-
 /// SRANDMEMBER without a count: any member. O(1) but for the few members of a listpack.
 ///
 /// # Errors
@@ -215,7 +207,7 @@ pub fn move_member(view: &mut View<'_>, from: &Key<'_>, to: &Key<'_>, member: &[
     let limits = limits(view);
     view.drop_expired(from);
     view.drop_expired(to);
-    let Some(set) = view.read::<Set>(from)? else { return Ok(false) };
+    let Some(set) = view.peek_as::<Set>(from)? else { return Ok(false) };
     let is_there = set.contains(member);
     let was_there = view.peek_as::<Set>(to)?.is_some_and(|set| set.contains(member));
     if !is_there || from.bytes == to.bytes {

@@ -21,6 +21,8 @@ pub(super) struct Side {
     server: Server,
     pub(super) client: Client,
     pub(super) admin: Client,
+    /// One that hears of keyspace events, if they are compared.
+    listener: Option<Client>,
 }
 
 /// What came back for one command: a reply, or the end of the connection.
@@ -52,6 +54,24 @@ impl Pair {
         }
     }
 
+    /// Lets both tell of keyspace events, on channels of keys (`K`) or of events (`E`).
+    pub(super) fn listen(&mut self, channels: &str) {
+        self.ours.listen(channels);
+        self.theirs.listen(channels);
+    }
+
+    /// What each has told of events since the last time, with or without those of missed keys, if it is not the same.
+    pub(super) fn events_differ(&mut self, misses: bool) -> Option<(String, String)> {
+        let is_miss = |(channel, message): &(Reply, Reply)| {
+            [channel, message].iter().any(|word| word.text().is_some_and(|text| text.ends_with(b"keymiss")))
+        };
+        let [ours, theirs] = [self.ours.heard(), self.theirs.heard()].map(|heard| {
+            heard.map(|heard| heard.into_iter().filter(|event| misses || !is_miss(event)).collect::<Vec<_>>())
+        });
+        let (ours, theirs) = (ours?, theirs?);
+        (ours != theirs).then(|| (format!("{ours:?}"), format!("{theirs:?}")))
+    }
+
     /// Gives both a new connection, which speaks `version` of the protocol.
     pub(super) fn reconnect(&mut self, version: Option<&str>) {
         for side in [&mut self.ours, &mut self.theirs] {
@@ -66,7 +86,33 @@ impl Pair {
 impl Side {
     fn new(server: Server) -> Self {
         let (client, admin) = (server.connect(), server.connect());
-        Side { server, client, admin }
+        Side { server, client, admin, listener: None }
+    }
+
+    /// Hears of events of all classes from now on.
+    fn listen(&mut self, channels: &str) {
+        let letters = format!("{channels}gxe$lshztmn");
+        let _ = self.admin.call(&["CONFIG", "SET", "notify-keyspace-events", &letters]);
+        let mut listener = self.server.connect();
+        let _ = listener.call(&["PSUBSCRIBE", "__key*"]);
+        self.listener = Some(listener);
+    }
+
+    /// The events since the last time, channel and message. `None` if the listener has been cut off.
+    fn heard(&mut self) -> Option<Vec<(Reply, Reply)>> {
+        let listener = self.listener.as_mut()?;
+        listener.send(&vec![b"PING".to_vec()]).ok()?;
+        let mut heard = Vec::new();
+        loop {
+            match listener.read().ok()? {
+                // pmessage, the pattern, the channel, the message.
+                Reply::Array(mut words) if words.len() == 4 => {
+                    let (message, channel) = (words.pop()?, words.pop()?);
+                    heard.push((channel, message));
+                }
+                _ => return Some(heard),
+            }
+        }
     }
 
     pub(super) fn send(&mut self, step: &Step) -> io::Result<()> {

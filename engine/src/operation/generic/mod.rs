@@ -92,9 +92,11 @@ pub fn move_to(view: &mut View<'_>, key: &Key<'_>, db: u32) -> Result<bool> {
         return Ok(false);
     }
     let Some(taken) = view.take(key) else { return Ok(false) };
-    view.record(key, Event::generic("move_from"), || Effect::new("MOVE").arg(key.bytes).int(db));
     let here = view.select(db)?;
     view.restore(key, taken);
+    view.select(here)?;
+    view.record(key, Event::generic("move_from"), || Effect::new("MOVE").arg(key.bytes).int(db));
+    view.select(db)?;
     view.announce(key, Event::generic("move_to"));
     view.select(here)?;
     Ok(true)

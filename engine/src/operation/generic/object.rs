@@ -58,7 +58,7 @@ pub fn key_type(view: &View<'_>, key: &Key<'_>) -> Option<KeyType> {
 
 /// OBJECT ENCODING: how the value is kept, in Redis's words. O(1).
 pub fn encoding(view: &View<'_>, key: &Key<'_>) -> Option<&'static str> {
-    view.look(key).map(encoding_of)
+    view.look_silently(key).map(encoding_of)
 }
 
 /// How the value of an entry is kept, in Redis's words. O(1).
@@ -80,7 +80,7 @@ pub fn refcount(view: &View<'_>, key: &Key<'_>) -> Option<i64> {
     let policy = settings.policy();
     let keeps_clocks = policy.is_lru() || policy.is_lfu();
     let shares = settings.maxmemory.load(Relaxed) == 0 || !keeps_clocks;
-    view.look(key).map(|entry| match entry.value() {
+    view.look_silently(key).map(|entry| match entry.value() {
         ValueRef::Int(0..10_000) if shares => i64::from(i32::MAX),
         _ => 1,
     })
@@ -91,7 +91,7 @@ pub fn refcount(view: &View<'_>, key: &Key<'_>) -> Option<i64> {
 /// # Errors
 /// If the policy counts accesses instead of keeping their time.
 pub fn idle_secs(view: &View<'_>, key: &Key<'_>) -> Result<Option<u64>> {
-    let Some(entry) = view.look(key) else { return Ok(None) };
+    let Some(entry) = view.look_silently(key) else { return Ok(None) };
     if view.space().settings().policy().is_lfu() {
         return Err(Error::new(
             "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between \
@@ -106,7 +106,7 @@ pub fn idle_secs(view: &View<'_>, key: &Key<'_>) -> Result<Option<u64>> {
 /// # Errors
 /// If the policy does not count accesses.
 pub fn frequency(view: &View<'_>, key: &Key<'_>) -> Result<Option<u64>> {
-    let Some(entry) = view.look(key) else { return Ok(None) };
+    let Some(entry) = view.look_silently(key) else { return Ok(None) };
     if !view.space().settings().policy().is_lfu() {
         return Err(Error::new(
             "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
