@@ -31,6 +31,7 @@
 //! | for | see |
 //! |---|---|
 //! | strings, bitmaps, keys and expiry, with types | [`Db`] |
+//! | several calls as one | [`Db::transaction`], [`Db::optimistic`] |
 //! | waiting for what others will add, asleep or in `async` code | [`Db::blpop`], [`Pending`] |
 //! | any command; a caller who keeps `SELECT` and the like | [`Engine::execute`], [`Engine::connect`] |
 //! | databases, `maxmemory` and other directives | [`Options`] |
@@ -68,7 +69,8 @@ pub use api::{
     AutoClaimedEntries, ConsumerInfo, GroupInfo, PendingEntry, PendingRange, PendingSummary, StreamEntry, StreamInfo,
 };
 pub use api::{
-    CopyOptions, Db, ExpireCondition, FieldValue, HashScan, KeyType, Pending, Scan, Scored, Subscription, Ttl, ZCombine,
+    CopyOptions, Db, ExpireCondition, FieldValue, HashScan, KeyType, Pending, Preparation, Scan, Scored, Subscription,
+    Transaction, Ttl, ZCombine,
 };
 pub use clock::{Clock, ManualClock};
 pub use command::{Core, Host, Message, Origin, Spec, Value};

@@ -1,6 +1,6 @@
 //! Bitmaps.
 
-use super::Db;
+use super::{Db, Scope};
 use crate::error::Result;
 use crate::keyspace::{Access, Key};
 use crate::operation::bitmap::{self, BitOp, BitRange, FieldOp};
@@ -17,7 +17,7 @@ use crate::operation::bitmap::{self, BitOp, BitRange, FieldOp};
 /// assert_eq!(db.bit_count("both")?, 1);
 /// # Ok::<(), carnelian::Error>(())
 /// ```
-impl Db {
+impl<S: Scope> Db<S> {
     /// One bit; false beyond the end of the string. O(1).
     ///
     /// # Errors
@@ -84,7 +84,7 @@ impl Db {
     /// [`WRONG_TYPE`](crate::Error::WRONG_TYPE) if a source is no string; an error if the operation takes another
     /// number of sources.
     pub fn bit_op(&self, op: BitOp, dest: impl AsRef<[u8]>, sources: &[impl AsRef<[u8]>]) -> Result<usize> {
-        let space = &self.core.keyspace;
+        let space = self.space();
         let mut keys: Vec<Key<'_>> = sources.iter().map(|key| space.key(key.as_ref())).collect();
         let dest = space.key(dest.as_ref());
         keys.push(dest);

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::Db;
+use super::{Db, Scope};
 use crate::error::Result;
 use crate::keyspace::Access;
 use crate::operation::geo::{self, Point, Search, Store, Unit};
@@ -37,7 +37,7 @@ pub struct Place {
 /// assert_eq!(found[1].distance.round(), 190.0);
 /// # Ok::<(), carnelian::Error>(())
 /// ```
-impl Db {
+impl<S: Scope> Db<S> {
     /// Gives members places. O(log n) for each.
     ///
     /// # Errors
@@ -158,7 +158,7 @@ impl Db {
         search: &Search<'_>,
         kind: Store,
     ) -> Result<usize> {
-        let space = &self.core.keyspace;
+        let space = self.space();
         let (dest, source) = (space.key(dest.as_ref()), space.key(source.as_ref()));
         self.on_keys(Access::Write, &[dest, source], |view| {
             geo::store(view, &dest, &source, search, kind, "geosearchstore")

@@ -5,7 +5,7 @@ mod tests;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{Db, Ttl};
+use super::{Db, Scope, Ttl};
 use crate::codec::num::LongDouble;
 use crate::error::{Error, Result};
 use crate::operation::generic::{Deadline, ExpireCondition};
@@ -37,7 +37,7 @@ fn owned((field, value): (Item<'_>, Item<'_>)) -> FieldValue {
 /// assert_eq!(db.hlen("user:1")?, 3);
 /// # Ok::<(), carnelian::Error>(())
 /// ```
-impl Db {
+impl<S: Scope> Db<S> {
     fn read_hash<R>(&self, key: &[u8], none: R, read: impl FnOnce(&Hash, u64) -> R) -> Result<R> {
         self.read(key, |view, key| Ok(hash::read(view, key)?.map_or(none, |hash| read(hash, view.now()))))
     }
@@ -251,21 +251,6 @@ impl Db {
         Ok(drawn)
     }
 
-    /// Goes through the fields of a hash. What is there from start to end is given exactly once, whatever changes
-    /// meanwhile.
-    ///
-    /// ```
-    /// # let db = carnelian::Engine::open(Default::default())?.db(0)?;
-    /// db.hset_many("h", &[("a:1", "x"), ("b:1", "y")])?;
-    /// let found: Result<Vec<_>, _> = db.hscan("h").pattern("a:*").collect();
-    /// assert_eq!(found?, [(b"a:1".to_vec(), b"x".to_vec())]);
-    /// # Ok::<(), carnelian::Error>(())
-    /// ```
-    pub fn hscan(&self, key: impl AsRef<[u8]>) -> HashScan {
-        let key = key.as_ref().to_vec();
-        HashScan { db: self.clone(), key, pattern: None, count: 100, position: Some(0), page: Vec::new() }
-    }
-
     /// Lets fields expire. A time that has passed removes them. O(fields).
     ///
     /// ```
@@ -351,6 +336,24 @@ impl Db {
             hash::persist(view, key, slices(fields), |deadline| had.push(matches!(deadline, Deadline::At(_))))
         })??;
         Ok(had)
+    }
+}
+
+/// Walks, under locks of their own.
+impl Db {
+    /// Goes through the fields of a hash. What is there from start to end is given exactly once, whatever changes
+    /// meanwhile.
+    ///
+    /// ```
+    /// # let db = carnelian::Engine::open(Default::default())?.db(0)?;
+    /// db.hset_many("h", &[("a:1", "x"), ("b:1", "y")])?;
+    /// let found: Result<Vec<_>, _> = db.hscan("h").pattern("a:*").collect();
+    /// assert_eq!(found?, [(b"a:1".to_vec(), b"x".to_vec())]);
+    /// # Ok::<(), carnelian::Error>(())
+    /// ```
+    pub fn hscan(&self, key: impl AsRef<[u8]>) -> HashScan {
+        let key = key.as_ref().to_vec();
+        HashScan { db: self.clone(), key, pattern: None, count: 100, position: Some(0), page: Vec::new() }
     }
 }
 

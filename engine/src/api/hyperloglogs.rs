@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::Db;
+use super::{Db, Scope};
 use crate::error::Result;
 use crate::keyspace::{Access, Key};
 use crate::operation::hyperloglog;
@@ -19,7 +19,7 @@ use crate::operation::hyperloglog;
 /// assert_eq!(db.pf_count(&["monday", "tuesday"])?, 3);
 /// # Ok::<(), carnelian::Error>(())
 /// ```
-impl Db {
+impl<S: Scope> Db<S> {
     /// Shows elements to a HyperLogLog, which is made if the key is not there; true if the estimate may have changed.
     /// O(elements).
     ///
@@ -36,7 +36,7 @@ impl Db {
     /// # Errors
     /// As for [`pf_add`](Self::pf_add).
     pub fn pf_count(&self, keys: &[impl AsRef<[u8]>]) -> Result<u64> {
-        let space = &self.core.keyspace;
+        let space = self.space();
         let keys: Vec<Key<'_>> = keys.iter().map(|key| space.key(key.as_ref())).collect();
         self.change_keys(&keys, |view| hyperloglog::count(view, &keys))?
     }
@@ -56,7 +56,7 @@ impl Db {
     /// # Errors
     /// As for [`pf_add`](Self::pf_add).
     pub fn pf_merge(&self, dest: impl AsRef<[u8]>, sources: &[impl AsRef<[u8]>]) -> Result<()> {
-        let space = &self.core.keyspace;
+        let space = self.space();
         let mut keys: Vec<Key<'_>> = sources.iter().map(|key| space.key(key.as_ref())).collect();
         let dest = space.key(dest.as_ref());
         keys.push(dest);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::Db;
+use super::{Db, Scope};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::keyspace::{Access, Key, View, Walk};
@@ -68,27 +68,16 @@ fn deadline(name: &str, at: Option<Millis>) -> Result<i64> {
     at.and_then(|at| i64::try_from(at).ok()).ok_or_else(|| Error::invalid_expire(name))
 }
 
-impl Db {
+impl<S: Scope> Db<S> {
     fn change_two<R>(
         &self,
         a: &[u8],
         b: &[u8],
         operation: impl FnOnce(&mut View<'_>, &Key<'_>, &Key<'_>) -> R,
     ) -> Result<R> {
-        let space = &self.core.keyspace;
+        let space = self.space();
         let (a, b) = (space.key(a), space.key(b));
         self.change_keys(&[a, b], |view| operation(view, &a, &b))
-    }
-
-    fn on_all<R>(&self, operation: impl FnOnce(&mut View<'_>) -> R) -> Result<R> {
-        let mut view = View::all(&self.core.keyspace, self.index, self.now(), Access::Write)?;
-        let result = operation(&mut view);
-        view.close();
-        Ok(result)
-    }
-
-    fn walk(&self) -> Walk<'_, '_> {
-        Walk::Free { space: &self.core.keyspace, db: self.index, now: self.now() }
     }
 
     /// Deletes a key; false if there is none. O(1).
@@ -111,12 +100,10 @@ impl Db {
     /// [`REENTERED`](Error::REENTERED).
     pub fn del_all(&self, keys: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<usize> {
         let keys: Vec<_> = keys.into_iter().collect();
-        let (space, now) = (&self.core.keyspace, self.now());
+        let (space, now) = (self.space(), self.now());
         let keys: Vec<Key<'_>> = keys.iter().map(|k| space.key(k.as_ref())).collect();
-        let mut view = View::some(space, self.index, now, Access::Write, keys.iter().map(|k| k.hash))?;
-        let deleted = keys.iter().filter(|key| generic::delete(&mut view, key)).count();
-        view.close();
-        Ok(deleted)
+        let delete = |view: &mut View<'_>| keys.iter().filter(|key| generic::delete(view, key)).count();
+        self.scope.on_some((self.index, now), Access::Write, &keys, delete)
     }
 
     /// Whether a key exists. O(1).
@@ -262,7 +249,7 @@ impl Db {
     /// # Errors
     /// As [`copy`](Self::copy), and [`DB_INDEX`](Error::DB_INDEX).
     pub fn copy_with(&self, from: impl AsRef<[u8]>, to: impl AsRef<[u8]>, options: CopyOptions) -> Result<bool> {
-        let space = &self.core.keyspace;
+        let space = self.space();
         let (from, to) = (space.key(from.as_ref()), space.key(to.as_ref()));
         let db = options.db.unwrap_or(self.index);
         self.on_keys(Access::Write, &[from, to], |view| generic::copy(view, &from, &to, db, options.replace))
@@ -274,6 +261,20 @@ impl Db {
     /// [`DB_INDEX`](Error::DB_INDEX), or an error of its own if it is the same database.
     pub fn move_to(&self, key: impl AsRef<[u8]>, db: u32) -> Result<bool> {
         self.change(key.as_ref(), |view, key| generic::move_to(view, key, db))?
+    }
+}
+
+/// Calls about all keys of a database, under locks of their own.
+impl Db {
+    fn on_all<R>(&self, operation: impl FnOnce(&mut View<'_>) -> R) -> Result<R> {
+        let mut view = View::all(self.space(), self.index, self.now(), Access::Write)?;
+        let result = operation(&mut view);
+        view.close();
+        Ok(result)
+    }
+
+    fn walk(&self) -> Walk<'_, '_> {
+        Walk::Free { space: self.space(), db: self.index, now: self.now() }
     }
 
     /// All keys that match a pattern. O(n); [`scan`](Self::scan) is kinder to others.
@@ -310,7 +311,7 @@ impl Db {
     /// # Errors
     /// [`REENTERED`](Error::REENTERED).
     pub fn size(&self) -> Result<usize> {
-        Ok(self.core.keyspace.db_size(self.index)?.keys)
+        Ok(self.space().db_size(self.index)?.keys)
     }
 
     /// Deletes all keys of the database (`FLUSHDB ASYNC`): at once for everybody, while another thread frees them.

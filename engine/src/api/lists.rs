@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::Db;
+use super::{Db, Scope};
 use crate::error::Result;
 use crate::keyspace::{Access, Key};
 use crate::operation::list::{self, Element, Part, PositionOptions, Side};
@@ -27,7 +27,7 @@ fn to_vecs(_count: usize, part: Part<'_>) -> Vec<Vec<u8>> {
 /// assert_eq!(db.llen("jobs")?, 1);
 /// # Ok::<(), carnelian::Error>(())
 /// ```
-impl Db {
+impl<S: Scope> Db<S> {
     /// Adds elements at the beginning, one after the other, and gives the new length. O(elements).
     ///
     /// # Errors
@@ -144,7 +144,7 @@ impl Db {
         count: usize,
     ) -> Result<Option<(Vec<u8>, Vec<Vec<u8>>)>> {
         let keys: Vec<K> = keys.into_iter().collect();
-        let keys: Vec<Key<'_>> = keys.iter().map(|key| self.core.keyspace.key(key.as_ref())).collect();
+        let keys: Vec<Key<'_>> = keys.iter().map(|key| self.space().key(key.as_ref())).collect();
         let read = |key: &[u8], count, part: Part<'_>| (key.to_vec(), to_vecs(count, part));
         self.change_keys(&keys, |view| list::pop_first(view, keys.iter().copied(), side, count, read))?
     }
@@ -282,7 +282,7 @@ impl Db {
         from: Side,
         to: Side,
     ) -> Result<Option<Vec<u8>>> {
-        let space = &self.core.keyspace;
+        let space = self.space();
         let keys = [space.key(source.as_ref()), space.key(destination.as_ref())];
         self.on_keys(Access::Write, &keys, |view| list::move_between(view, &keys[0], &keys[1], from, to, to_vec))
     }

@@ -166,7 +166,7 @@ impl<R: Send + 'static> Pending<R> {
     fn begin(&mut self) -> Result<Option<Option<R>>> {
         self.state = State::Over;
         let Self { db, job, terms, timeout, .. } = self;
-        let (space, now) = (&db.core.keyspace, db.now());
+        let (space, now) = (&db.core().keyspace, db.now());
         let keys: Vec<Key<'_>> = terms.keys.iter().map(|key| space.key(key)).collect();
         let further = terms.further.as_ref().map(|key| space.key(key));
         if further.is_some() {
@@ -216,7 +216,7 @@ impl<R: Send + 'static> Future for Pending<R> {
         }
         if let (Some(until), None) = (waiting.until, &waiting.alarm) {
             let slot = waiting.slot.clone();
-            waiting.alarm = Some(db.core.background.alarm(until, move || slot.wake()));
+            waiting.alarm = Some(db.core().background.alarm(until, move || slot.wake()));
         }
         Poll::Pending
     }
@@ -227,7 +227,7 @@ impl<R> Drop for Pending<R> {
         let State::Waiting(waiting) = &self.state else { return };
         let Some(output) = waiting.give_up() else { return };
         let Some(key) = self.job.undo_at(&output) else { return };
-        let (space, now) = (&self.db.core.keyspace, self.db.now());
+        let (space, now) = (self.db.space(), self.db.now());
         // Within a view of one's own there is no way back.
         if let Ok(mut view) = View::one(space, self.db.index, now, Access::Write, space.key(&key).hash) {
             self.job.undo(&mut view, output);

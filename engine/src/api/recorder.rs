@@ -10,6 +10,8 @@ use crate::sync::Mutex;
 #[derive(Default)]
 pub(super) struct Recorder {
     pub(super) effects: Mutex<Vec<Effect>>,
+    /// How many times there were effects: what came at once is one entry of a log.
+    pub(super) entries: Mutex<usize>,
     /// Each as `name key`.
     pub(super) events: Mutex<Vec<String>>,
 }
@@ -38,6 +40,7 @@ impl Listener for Recorder {
     fn effects(&self, effects: &[Effect]) -> LogPosition {
         let mut all = self.effects.lock();
         all.extend_from_slice(effects);
+        *self.entries.lock() += usize::from(!effects.is_empty());
         all.len() as u64
     }
 

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::Db;
+use super::{Db, Scope};
 use crate::error::Result;
 use crate::keyspace::{Access, Key, View};
 use crate::operation::set::{self, Algebra, Item, ScanOptions};
@@ -23,7 +23,7 @@ fn to_vecs(items: Vec<Item<'_>>) -> Vec<Vec<u8>> {
 /// assert_eq!(db.sinter(&["red", "yellow"])?, [b"tulip"]);
 /// # Ok::<(), carnelian::Error>(())
 /// ```
-impl Db {
+impl<S: Scope> Db<S> {
     /// Adds members and returns how many were not there. O(members).
     ///
     /// # Errors
@@ -123,7 +123,7 @@ impl Db {
     /// # Errors
     /// [`WRONG_TYPE`](crate::Error::WRONG_TYPE).
     pub fn smove(&self, from: impl AsRef<[u8]>, to: impl AsRef<[u8]>, member: impl AsRef<[u8]>) -> Result<bool> {
-        let space = &self.core.keyspace;
+        let space = self.space();
         let (from, to) = (space.key(from.as_ref()), space.key(to.as_ref()));
         self.change_keys(&[from, to], |view| set::move_member(view, &from, &to, member.as_ref()))?
     }
@@ -230,12 +230,12 @@ impl Db {
         keys: &[impl AsRef<[u8]>],
         read: impl FnOnce(&View<'_>, &[Key<'_>]) -> Result<R>,
     ) -> Result<R> {
-        let keys: Vec<Key<'_>> = keys.iter().map(|key| self.core.keyspace.key(key.as_ref())).collect();
+        let keys: Vec<Key<'_>> = keys.iter().map(|key| self.space().key(key.as_ref())).collect();
         self.on_keys(Access::Read, &keys, |view| read(view, &keys))
     }
 
     fn store_set(&self, how: Algebra, dest: &[u8], sources: &[impl AsRef<[u8]>]) -> Result<usize> {
-        let space = &self.core.keyspace;
+        let space = self.space();
         let mut keys: Vec<Key<'_>> = sources.iter().map(|key| space.key(key.as_ref())).collect();
         let dest = space.key(dest);
         keys.push(dest);

@@ -26,7 +26,7 @@ impl Db {
     /// [`WRONG_TYPE`](crate::Error::WRONG_TYPE); an error of its own if something that is to be sorted as a number is
     /// none.
     pub fn sort(&self, key: impl AsRef<[u8]>, options: &SortOptions<'_>) -> Result<Vec<Option<Vec<u8>>>> {
-        let view = View::all(&self.core.keyspace, self.index, self.now(), Access::Read)?;
+        let view = View::all(self.space(), self.index, self.now(), Access::Read)?;
         let sorted = sort::sort(&view, &view.key(key.as_ref()), options)?;
         let mut values = Vec::with_capacity(sorted.len());
         sorted.for_each(|value| values.push(value.map(|value| value.to_vec())));
@@ -46,7 +46,7 @@ impl Db {
     ) -> Result<usize> {
         let now = self.now();
         self.require_room(now)?;
-        let mut view = View::all(&self.core.keyspace, self.index, now, Access::Write)?;
+        let mut view = View::all(self.space(), self.index, now, Access::Write)?;
         let (key, destination) = (view.key(key.as_ref()), view.key(destination.as_ref()));
         let result = sort::sort_and_store(&mut view, &key, &destination, options);
         view.close();

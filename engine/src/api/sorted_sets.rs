@@ -1,6 +1,6 @@
 //! Sorted sets, with types.
 
-use super::Db;
+use super::{Db, Scope};
 use crate::error::Result;
 use crate::keyspace::{Access, Key};
 use crate::operation::sorted_set::{self, AddOptions, Added, Aggregate, Combination, RangeBy, ZEnd, ZRange};
@@ -63,7 +63,7 @@ impl<'a> ZCombine<'a> {
 /// assert_eq!(db.zrev_rank("board", "cat")?, Some(2));
 /// # Ok::<(), carnelian::Error>(())
 /// ```
-impl Db {
+impl<S: Scope> Db<S> {
     /// Gives members scores, whether they are there or not, and returns how many were not. O(log n) for each.
     ///
     /// # Errors
@@ -251,7 +251,7 @@ impl Db {
     /// # Errors
     /// As for [`zadd`](Self::zadd).
     pub fn zrange_store(&self, dest: impl AsRef<[u8]>, source: impl AsRef<[u8]>, range: &ZRange<'_>) -> Result<usize> {
-        let keys = [dest.as_ref(), source.as_ref()].map(|key| self.core.keyspace.key(key));
+        let keys = [dest.as_ref(), source.as_ref()].map(|key| self.space().key(key));
         self.on_keys(Access::Write, &keys, |view| sorted_set::range_store(view, &keys[0], &keys[1], range))
     }
 
@@ -394,7 +394,7 @@ impl Db {
     }
 
     fn zkeys<'k>(&self, keys: &'k [impl AsRef<[u8]>]) -> Vec<Key<'k>> {
-        keys.iter().map(|key| self.core.keyspace.key(key.as_ref())).collect()
+        keys.iter().map(|key| self.space().key(key.as_ref())).collect()
     }
 
     fn zcombined(&self, keys: &[impl AsRef<[u8]>], how: Combination<'_>) -> Result<Vec<Scored>> {
@@ -408,7 +408,7 @@ impl Db {
     }
 
     fn zcombine_store(&self, dest: &[u8], keys: &[impl AsRef<[u8]>], how: Combination<'_>) -> Result<usize> {
-        let dest = self.core.keyspace.key(dest);
+        let dest = self.space().key(dest);
         let keys = self.zkeys(keys);
         let all: Vec<Key<'_>> = keys.iter().copied().chain([dest]).collect();
         self.on_keys(Access::Write, &all, |view| sorted_set::combine_store(view, &dest, &keys, how))

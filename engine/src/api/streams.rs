@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use smallvec::SmallVec;
 
-use super::Db;
+use super::{Db, Scope};
 use crate::error::{Error, Result};
 use crate::keyspace::{Access, Key};
 use crate::operation::stream::{self, AutoClaim, GroupStart, ReadFrom, Reader, StreamTrim, XAddOptions, XClaimOptions};
@@ -174,7 +174,7 @@ fn copies<'a>(entries: impl Iterator<Item = Entry<'a>>, count: usize) -> Vec<Str
 /// ```
 ///
 /// What all of these methods return if the key holds no stream is [`WRONG_TYPE`](Error::WRONG_TYPE).
-impl Db {
+impl<S: Scope> Db<S> {
     /// Adds an entry to a stream, which is made if it is not there, and returns its id. O(fields).
     ///
     /// # Errors
@@ -325,7 +325,7 @@ impl Db {
         streams: &[(impl AsRef<[u8]>, ReadFrom)],
         count: usize,
     ) -> Result<Vec<(usize, Vec<StreamEntry>)>> {
-        let keys: Vec<Key<'_>> = streams.iter().map(|(key, _)| self.core.keyspace.key(key.as_ref())).collect();
+        let keys: Vec<Key<'_>> = streams.iter().map(|(key, _)| self.space().key(key.as_ref())).collect();
         self.on_keys(Access::Read, &keys, |view| {
             let mut found = Vec::new();
             for (i, (key, (_, from))) in keys.iter().zip(streams).enumerate() {

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::Db;
+use super::{Db, Scope};
 use crate::codec::num::LongDouble;
 use crate::error::{Error, Result};
 use crate::keyspace::{Access, Key};
@@ -20,7 +20,7 @@ use crate::value::lcs::Lcs;
 /// assert!(!db.set_with("greeting", "other", &SetOptions::new().nx())?);
 /// # Ok::<(), carnelian::Error>(())
 /// ```
-impl Db {
+impl<S: Scope> Db<S> {
     /// Gets the value of a key. O(1).
     ///
     /// # Errors
@@ -254,7 +254,7 @@ impl Db {
     /// # Errors
     /// [`REENTERED`](Error::REENTERED).
     pub fn mget(&self, keys: &[impl AsRef<[u8]>]) -> Result<Vec<Option<Vec<u8>>>> {
-        let keys: SmallVec<[Key<'_>; 16]> = keys.iter().map(|key| self.core.keyspace.key(key.as_ref())).collect();
+        let keys: SmallVec<[Key<'_>; 16]> = keys.iter().map(|key| self.space().key(key.as_ref())).collect();
         self.on_keys(Access::Read, &keys, |view| {
             view.prefetch(keys.iter().map(|key| key.hash));
             let mut values = Vec::with_capacity(keys.len());
@@ -285,7 +285,7 @@ impl Db {
     /// # Errors
     /// As for [`set_with`](Self::set_with).
     pub fn mset_ex(&self, pairs: &[(impl AsRef<[u8]>, impl AsRef<[u8]>)], options: &SetOptions<'_>) -> Result<bool> {
-        let keys: Vec<Key<'_>> = pairs.iter().map(|(key, _)| self.core.keyspace.key(key.as_ref())).collect();
+        let keys: Vec<Key<'_>> = pairs.iter().map(|(key, _)| self.space().key(key.as_ref())).collect();
         let values = pairs.iter().map(|(_, value)| value.as_ref());
         self.on_keys(Access::Write, &keys, |view| string::mset_ex(view, keys.iter().copied().zip(values), options))
     }
@@ -312,7 +312,7 @@ impl Db {
     /// # Errors
     /// As for [`lcs`](Self::lcs).
     pub fn lcs_len(&self, a: impl AsRef<[u8]>, b: impl AsRef<[u8]>) -> Result<usize> {
-        let keys = [a.as_ref(), b.as_ref()].map(|key| self.core.keyspace.key(key));
+        let keys = [a.as_ref(), b.as_ref()].map(|key| self.space().key(key));
         self.on_keys(Access::Read, &keys, |view| string::lcs_len(view, &keys[0], &keys[1]))
     }
 
@@ -322,7 +322,7 @@ impl Db {
     /// # Errors
     /// As for [`lcs`](Self::lcs).
     pub fn lcs_idx(&self, a: impl AsRef<[u8]>, b: impl AsRef<[u8]>, min_match_len: usize) -> Result<Lcs> {
-        let keys = [a.as_ref(), b.as_ref()].map(|key| self.core.keyspace.key(key));
+        let keys = [a.as_ref(), b.as_ref()].map(|key| self.space().key(key));
         self.on_keys(Access::Read, &keys, |view| string::lcs(view, &keys[0], &keys[1], min_match_len))
     }
 }
@@ -330,7 +330,7 @@ impl Db {
 /// Values of types that serde knows, stored in postcard's format: compact, and not self-describing, so they are read as
 /// the type that they were written as.
 #[cfg(feature = "serde")]
-impl Db {
+impl<S: Scope> Db<S> {
     /// Gets the value of a key that [`set_as`](Self::set_as) set. O(length).
     ///
     /// ```

@@ -4,7 +4,6 @@
 //! still what they were, and runs the commands on that one view. What they change becomes one entry of the log.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::context::Holding;
 use super::dispatch::BatchKeys;
@@ -13,7 +12,7 @@ use super::{
     Args, Caller, Categories, Command, Context, Core, Flags, Group, KeyFlags, KeySpec, Reply, Run, Spec, Streak,
 };
 use crate::error::{Error, Result};
-use crate::keyspace::{Access, Key, View, Watch};
+use crate::keyspace::{Access, View, WatchedKeys};
 use crate::stopwatch::Stopwatch;
 use crate::sync::atomic::Ordering::Relaxed;
 
@@ -67,16 +66,7 @@ pub(crate) struct Transaction {
     /// A command was refused: EXEC will be, too.
     broken: bool,
     queue: Queue,
-    watch: Arc<Watch>,
-    watched: Vec<Watched>,
-}
-
-struct Watched {
-    db: u32,
-    key: Box<[u8]>,
-    hash: u64,
-    /// Whether the key was there.
-    is_there: bool,
+    watched: WatchedKeys,
 }
 
 /// Requests, one behind the other.
@@ -146,8 +136,8 @@ impl Caller {
 
     /// Forgets what is queued and what is watched.
     pub(crate) fn end_transaction(&mut self, core: &Core) {
-        if let Some(transaction) = self.transaction.take() {
-            transaction.unwatch(core);
+        if let Some(mut transaction) = self.transaction.take() {
+            transaction.watched.let_go(&core.keyspace);
             self.client.queued.store(-1, Relaxed);
             self.client.watched.store(0, Relaxed);
         }
@@ -155,39 +145,13 @@ impl Caller {
 }
 
 impl Transaction {
-    fn unwatch(&self, core: &Core) {
-        let now = core.keyspace.clock().millis();
-        for Watched { db, key, hash, .. } in &self.watched {
-            // Within a view of one's own nothing is watched or forgotten: transactions do not nest.
-            if let Ok(mut view) = View::one(&core.keyspace, *db, now, Access::Write, *hash) {
-                view.unwatch(&Key { bytes: key, hash: *hash }, &self.watch);
-            }
-        }
-    }
-
-    /// Whether a watched key is not what it was. The view holds all of them.
-    fn is_stale(&self, view: &mut View<'_>) -> Result<bool> {
-        if self.watch.is_broken() {
-            return Ok(true);
-        }
-        for Watched { db, key, hash, is_there } in &self.watched {
-            let here = view.select(*db)?;
-            let gone = *is_there && view.peek(&Key { bytes: key, hash: *hash }).is_none();
-            view.select(here)?;
-            if gone {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     fn lock<'c>(&self, core: &'c Core, db: u32, now: u64) -> Result<View<'c>> {
         let (space, queue) = (&core.keyspace, &self.queue);
         let writes = queue.flags.contains(Flags::WRITE);
         if queue.needs_everything {
             return View::all(space, db, now, Access::Write);
         }
-        let watched = self.watched.iter().map(|w| w.hash);
+        let watched = self.watched.hashes();
         let hashes = queue.hashes.iter().copied();
         if writes {
             View::mixed(space, db, now, hashes, watched)
@@ -231,16 +195,20 @@ fn watch(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
     }
     let db = context.caller.db;
     for key in args.keys() {
-        let transaction = context.caller.transaction.get_or_insert_default();
-        if transaction.watched.iter().any(|w| w.db == db && *w.key == *key.bytes) {
-            continue;
-        }
-        let watch = transaction.watch.clone();
-        let is_there = context.on_key(Access::Write, key.hash, |view| Ok(view.watch(&key, &watch)))?;
-        let watched = Watched { db, key: key.bytes.into(), hash: key.hash, is_there };
-        let watching = &mut context.caller.transaction.get_or_insert_default().watched;
-        watching.push(watched);
-        context.caller.client.watched.store(watching.len() as u32, Relaxed);
+        // Out of the session, which the view is opened for.
+        let mut transaction = context.caller.transaction.take().unwrap_or_default();
+        let watched = &mut transaction.watched;
+        let added = if watched.contains(db, key.bytes) {
+            Ok(())
+        } else {
+            context.on_key(Access::Write, key.hash, |view| {
+                watched.add(view, &key);
+                Ok(())
+            })
+        };
+        context.caller.client.watched.store(watched.len() as u32, Relaxed);
+        context.caller.transaction = Some(transaction);
+        added?;
     }
     reply.ok();
     Ok(())
@@ -250,11 +218,13 @@ fn exec(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Resul
     if !context.caller.is_queueing() {
         return Err(Error::new("ERR EXEC without MULTI"));
     }
-    let Some(transaction) = context.caller.transaction.take() else { return Err(Error::new("ERR EXEC without MULTI")) };
+    let Some(mut transaction) = context.caller.transaction.take() else {
+        return Err(Error::new("ERR EXEC without MULTI"));
+    };
     context.caller.client.queued.store(-1, Relaxed);
     context.caller.client.watched.store(0, Relaxed);
     let result = run(context, &transaction, reply);
-    transaction.unwatch(context.core);
+    transaction.watched.let_go(&context.core.keyspace);
     result
 }
 
@@ -268,7 +238,7 @@ fn run(context: &mut Context<'_>, transaction: &Transaction, reply: &mut Reply<'
         return Err(Error::OUT_OF_MEMORY);
     }
     let mut view = transaction.lock(core, context.caller.db, context.now)?;
-    if transaction.is_stale(&mut view)? {
+    if transaction.watched.are_stale(&mut view)? {
         reply.null_array();
         return Ok(());
     }

@@ -33,7 +33,7 @@ pub use typed::{Collection, Edit};
 pub use view::{Access, View};
 pub use waiters::{Wait, WaitEnd, Waiter, Waiting, Waits, Wanted};
 pub use walk::Walk;
-pub use watch::Watch;
+pub use watch::WatchedKeys;
 
 use std::sync::Arc;
 

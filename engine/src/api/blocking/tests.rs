@@ -49,7 +49,7 @@ fn begin<R: Send + 'static>(pending: Pending<R>) -> Pending<R> {
 }
 
 fn waiters(db: &Db) -> (usize, usize) {
-    let waiting = db.core.keyspace.waiting();
+    let waiting = db.core().keyspace.waiting();
     (waiting.waiters.load(Ordering::Relaxed), waiting.keys.load(Ordering::Relaxed))
 }
 
