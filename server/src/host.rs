@@ -23,6 +23,8 @@ pub struct Handle {
 pub(crate) struct Facts {
     /// TCP addresses that it listens at.
     pub(crate) addresses: Vec<SocketAddr>,
+    /// TCP addresses at which it serves its metrics.
+    pub(crate) metrics: Vec<SocketAddr>,
     /// The Unix socket.
     pub(crate) unix_socket: Option<PathBuf>,
     /// The configuration file.
@@ -43,6 +45,11 @@ impl Handle {
     /// TCP addresses that the server listens at.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.facts.addresses
+    }
+
+    /// TCP addresses at which the server serves its metrics.
+    pub fn metrics_addresses(&self) -> &[SocketAddr] {
+        &self.facts.metrics
     }
 
     /// How many threads serve connections.
@@ -105,6 +112,11 @@ fn stop(shared: &Shared) {
     shared.stopping.store(true, Release);
     for mailbox in &shared.mailboxes {
         mailbox.wake();
+    }
+    if let Some(waker) = &shared.metrics
+        && let Err(e) = waker.wake()
+    {
+        tracing::warn!("Cannot wake the thread of the metrics: {e}");
     }
 }
 

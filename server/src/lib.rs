@@ -10,6 +10,7 @@ pub mod directives;
 
 mod host;
 mod log;
+mod metrics;
 mod net;
 mod process;
 mod server;

@@ -12,6 +12,7 @@ use mio::Poll;
 
 use crate::directives;
 use crate::host::{Facts, Handle};
+use crate::metrics::Endpoint;
 use crate::net::{EventLoop, Listener, Mailbox, Shared};
 
 /// Where a server listens, and with how many threads it serves.
@@ -21,6 +22,7 @@ use crate::net::{EventLoop, Listener, Mailbox, Shared};
 #[derive(Clone, Debug)]
 pub struct Config {
     tcp: Vec<Address>,
+    metrics: Vec<Address>,
     unix: Option<(PathBuf, Option<u32>)>,
     io_threads: usize,
     backlog: i32,
@@ -37,7 +39,7 @@ struct Address {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { tcp: Vec::new(), unix: None, io_threads: 0, backlog: 511, file: None }
+        Self { tcp: Vec::new(), metrics: Vec::new(), unix: None, io_threads: 0, backlog: 511, file: None }
     }
 }
 
@@ -52,13 +54,9 @@ impl Config {
         let config = &engine.core().config;
         let (text, int) = (|name| directives::value(config, name), |name| directives::int(config, name));
         let mut new = Self::new();
-        if let Ok(port @ 1..) = u16::try_from(int("port")) {
-            for host in text("bind").split_whitespace() {
-                // A mark of an address that need not exist. "-::*" and an address that starts so by itself do not clash.
-                let (host, optional) = host.strip_prefix('-').map_or((host, false), |host| (host, true));
-                new.tcp.push(Address { host: host.to_owned(), port, optional });
-            }
-        }
+        let bind = text("bind");
+        new.tcp = addresses(&bind, int("port"));
+        new.metrics = addresses(&bind, int("metrics-port"));
         let path = text("unixsocket");
         if !path.is_empty() {
             let mode = u32::from_str_radix(&text("unixsocketperm"), 8).ok().filter(|&m| m > 0);
@@ -73,6 +71,15 @@ impl Config {
     #[must_use]
     pub fn listen(mut self, host: impl Into<String>, port: u16) -> Self {
         self.tcp.push(Address { host: host.into(), port, optional: false });
+        self
+    }
+
+    /// Serves the metrics of the engine at a host and port as well, over HTTP at `/metrics`; port 0 is one that is free
+    /// ([`Server::metrics_addresses`] tells which). They are for whoever can connect, as far as `protected-mode` lets
+    /// them in: no password is asked for.
+    #[must_use]
+    pub fn metrics(mut self, host: impl Into<String>, port: u16) -> Self {
+        self.metrics.push(Address { host: host.into(), port, optional: false });
         self
     }
 
@@ -105,8 +112,18 @@ impl Config {
     }
 
     fn open(&self) -> io::Result<Vec<Listener>> {
+        let mut listeners = self.open_tcp(&self.tcp)?;
+        if let Some((path, mode)) = &self.unix {
+            let listener = Listener::unix(path, *mode, self.backlog)
+                .map_err(|e| io::Error::new(e.kind(), format!("Failed opening Unix socket {}: {e}", path.display())))?;
+            listeners.push(listener);
+        }
+        Ok(listeners)
+    }
+
+    fn open_tcp(&self, addresses: &[Address]) -> io::Result<Vec<Listener>> {
         let mut listeners = Vec::new();
-        for Address { host, port, optional } in &self.tcp {
+        for Address { host, port, optional } in addresses {
             match Listener::tcp(host, *port, self.backlog) {
                 Ok(more) => listeners.extend(more),
                 Err(e) if *optional && unavailable(&e) => {
@@ -118,13 +135,19 @@ impl Config {
                 }
             }
         }
-        if let Some((path, mode)) = &self.unix {
-            let listener = Listener::unix(path, *mode, self.backlog)
-                .map_err(|e| io::Error::new(e.kind(), format!("Failed opening Unix socket {}: {e}", path.display())))?;
-            listeners.push(listener);
-        }
         Ok(listeners)
     }
+}
+
+/// What `bind` and a port say; nothing for port 0.
+fn addresses(bind: &str, port: i64) -> Vec<Address> {
+    let Ok(port @ 1..) = u16::try_from(port) else { return Vec::new() };
+    let address = |host: &str| {
+        // A mark of an address that need not exist. "-::*" and an address that starts so by itself do not clash.
+        let (host, optional) = host.strip_prefix('-').map_or((host, false), |host| (host, true));
+        Address { host: host.to_owned(), port, optional }
+    };
+    bind.split_whitespace().map(address).collect()
 }
 
 /// Whether an error means that this machine has no such address, as opposed to one that is in use.
@@ -161,8 +184,10 @@ pub fn serve(engine: &Engine, config: &Config) -> io::Result<Server> {
     if listeners.is_empty() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "Configured to not listen anywhere"));
     }
+    let metrics_listeners = config.open_tcp(&config.metrics)?;
     let facts = Facts {
         addresses: listeners.iter().filter_map(Listener::address).collect(),
+        metrics: metrics_listeners.iter().filter_map(Listener::address).collect(),
         unix_socket: config.unix.as_ref().map(|(path, _)| path.clone()),
         config_file: config.file.clone(),
     };
@@ -175,9 +200,11 @@ pub fn serve(engine: &Engine, config: &Config) -> io::Result<Server> {
         mailboxes.push(mailbox);
         ends.push((poll, messages));
     }
+    let endpoint = if metrics_listeners.is_empty() { None } else { Some(Endpoint::new(engine, metrics_listeners)?) };
     let shared = Arc::new(Shared {
         engine: engine.clone(),
         mailboxes,
+        metrics: endpoint.as_ref().map(Endpoint::waker).transpose()?,
         connections: AtomicUsize::new(0),
         stopping: AtomicBool::new(false),
     });
@@ -186,7 +213,7 @@ pub fn serve(engine: &Engine, config: &Config) -> io::Result<Server> {
         let own = if index == 0 { std::mem::take(&mut listeners) } else { Vec::new() };
         loops.push(EventLoop::new(poll, Arc::clone(&shared), index, messages, own)?);
     }
-    let mut server = Server { handle: Handle::new(shared, facts), threads: Vec::new(), places };
+    let mut server = Server { handle: Handle::new(Arc::clone(&shared), facts), threads: Vec::new(), places };
     for (index, mut event_loop) in loops.into_iter().enumerate() {
         let handle = server.handle.clone();
         // If one cannot be started, dropping the server stops the others.
@@ -197,6 +224,10 @@ pub fn serve(engine: &Engine, config: &Config) -> io::Result<Server> {
             result
         })?);
     }
+    if let Some(mut endpoint) = endpoint {
+        let thread = std::thread::Builder::new().name("metrics".into());
+        server.threads.push(thread.spawn(move || endpoint.run(&shared.stopping))?);
+    }
     Ok(server)
 }
 
@@ -204,6 +235,11 @@ impl Server {
     /// The TCP addresses that it listens at.
     pub fn addresses(&self) -> &[SocketAddr] {
         self.handle.addresses()
+    }
+
+    /// The TCP addresses at which it serves its metrics.
+    pub fn metrics_addresses(&self) -> &[SocketAddr] {
+        self.handle.metrics_addresses()
     }
 
     /// All places where it listens, for people.
@@ -225,7 +261,7 @@ impl Server {
     /// Waits until somebody stops it.
     ///
     /// # Errors
-    /// If an I/O thread failed.
+    /// If one of its threads failed.
     pub fn wait(mut self) -> io::Result<()> {
         self.join()
     }
@@ -233,7 +269,7 @@ impl Server {
     /// Stops it and waits until it has stopped.
     ///
     /// # Errors
-    /// If an I/O thread had failed.
+    /// If one of its threads had failed.
     pub fn stop(mut self) -> io::Result<()> {
         self.handle.shutdown();
         self.join()
@@ -242,7 +278,7 @@ impl Server {
     fn join(&mut self) -> io::Result<()> {
         let mut result = Ok(());
         for thread in self.threads.drain(..) {
-            let ended = thread.join().unwrap_or_else(|_| Err(io::Error::other("an I/O thread panicked")));
+            let ended = thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread of the server panicked")));
             result = result.and(ended);
         }
         result

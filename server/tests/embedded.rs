@@ -62,6 +62,29 @@ fn a_port_in_use_is_an_error() {
 }
 
 #[test]
+fn metrics_are_served_where_a_program_wants_them() {
+    let engine = Engine::open(Options::new()).unwrap();
+    engine.db(0).unwrap().set("a", "1").unwrap();
+    let config = Config::new().listen("127.0.0.1", 0).metrics("127.0.0.1", 0).io_threads(1);
+    // Two servers on one engine tell the same.
+    for server in [serve(&engine, &config).unwrap(), serve(&engine, &config).unwrap()] {
+        let address = server.metrics_addresses()[0];
+        assert_ne!(address, server.addresses()[0]);
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        assert!(text.contains("\ncarnelian_db_keys{db=\"db0\"} 1\n"), "{text}");
+        server.stop().unwrap();
+        assert!(TcpStream::connect(address).is_err());
+    }
+    let nowhere = serve(&engine, &Config::new().metrics("127.0.0.1", 0));
+    assert!(nowhere.is_err(), "metrics alone are no server");
+    let server = serve(&engine, &Config::new().listen("127.0.0.1", 0)).unwrap();
+    assert!(server.metrics_addresses().is_empty());
+}
+
+#[test]
 fn killed_clients_go_at_once() {
     let (engine, server) = open(2);
     let mut clients: Vec<_> = (0..10).map(|_| connect(&server)).collect();

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::sync::atomic::Ordering::Relaxed;
 
 /// The version of Redis whose behaviour clients may rely on. They choose their features by it.
-pub(super) const REDIS_VERSION: &str = "7.2.4";
+pub const REDIS_VERSION: &str = "7.2.4";
 
 const HANDSHAKE: Flags = Flags::NOSCRIPT
     .union(Flags::LOADING)

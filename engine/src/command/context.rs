@@ -7,7 +7,7 @@ use super::blocking::Blocked;
 use super::host::Embedded;
 use super::monitor::Monitors;
 use super::notify::Notifier;
-use super::tracking::Tracking;
+use super::tracking::{Tracking, TrackingFigures};
 use super::transactions::Transaction;
 use super::{
     Auth, Channels, Client, Clients, CommandLogs, EngineStats, Host, LatencyMonitor, Origin, Rates, Registry, Reply,
@@ -134,6 +134,11 @@ impl Core {
     /// each of its ticks.
     pub fn sample(&self) -> Rates {
         sample(&self.keyspace, &self.clients, &self.stats)
+    }
+
+    /// How many clients keep what they have read, and how much.
+    pub fn tracking_figures(&self) -> TrackingFigures {
+        self.tracking.figures()
     }
 
     /// Starts all statistics anew (`CONFIG RESETSTAT`).

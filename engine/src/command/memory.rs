@@ -50,21 +50,22 @@ pub(super) const COMMANDS: &[Spec] = &[Spec::new("memory", -2, Group::Server, Ru
 
 /// How memory is used, in bytes.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Figures {
+pub struct MemoryFigures {
     /// By the engine's own count.
-    pub(super) used: u64,
+    pub used: u64,
     /// The most that ever was.
-    pub(super) peak: u64,
+    pub peak: u64,
     /// By the system's count, for the whole process.
-    pub(super) resident: u64,
+    pub resident: u64,
     /// Keys, values and tables.
-    pub(super) data: u64,
+    pub data: u64,
     /// Buffers of clients.
-    pub(super) clients: u64,
+    pub clients: u64,
 }
 
-impl Figures {
-    pub(super) fn of(core: &Core) -> Self {
+impl MemoryFigures {
+    /// Those of an engine, now.
+    pub fn of(core: &Core) -> Self {
         let used = core.keyspace.used_bytes() as u64;
         let data = core.keyspace.data_bytes() as u64;
         let resident = sys::resident_bytes() as u64;
@@ -126,7 +127,7 @@ fn malloc_stats(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) 
 }
 
 fn doctor(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    let figures = Figures::of(context.core);
+    let figures = MemoryFigures::of(context.core);
     // Small instances make any ratio look bad.
     if figures.used < 5 << 20 {
         reply.verbatim(
@@ -170,7 +171,7 @@ enum Figure {
 fn stats(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     use Figure::{Bytes, Ratio, Tables};
     let core = context.core;
-    let figures = Figures::of(core);
+    let figures = MemoryFigures::of(core);
     let sizes = context.db_sizes();
     let keys: u64 = sizes.iter().map(|(_, size)| size.keys as u64).sum();
     let mut list: Vec<(String, Figure)> = Vec::new();

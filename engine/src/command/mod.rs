@@ -54,16 +54,19 @@ pub use blocking::Block;
 pub(crate) use channels::Subscriber;
 pub use channels::{ChannelKind, Channels, Message};
 pub use clients::{Client, Clients, Names, Origin, Pause, Totals};
+pub use connection::REDIS_VERSION;
 pub use context::{Caller, Context, Core, Holding, ReplyMode, RunId};
 pub use flags::{Categories, Flags, KeyFlags};
 pub use host::{Host, ShutdownOptions};
 pub use latency_monitor::{LatencyMonitor, Series};
 pub use log::{CommandLog, CommandLogs, LogEntry, Measured};
+pub use memory::MemoryFigures;
 pub use pubsub::Subscriptions;
 pub use registry::{Command, Registry};
 pub use reply::{Begun, Output, Reply, Tree, Value};
 pub use spec::{Begin, BlockFn, ContextFn, Find, Group, KeySpec, Run, Spec, ViewFn};
 pub use stats::{CommandStats, EngineStats, Rates, Streak};
+pub use tracking::TrackingFigures;
 
 /// The commands that every engine has, by group.
 pub(crate) const ENGINE: &[&[Spec]] = &[

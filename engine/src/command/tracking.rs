@@ -48,12 +48,17 @@ struct Inner {
     clients: BTreeSet<u64>,
 }
 
-/// Figures for INFO.
-pub(crate) struct TrackingFigures {
-    pub(crate) clients: usize,
-    pub(crate) keys: usize,
-    pub(crate) items: usize,
-    pub(crate) prefixes: usize,
+/// Figures of client-side caching.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TrackingFigures {
+    /// Clients that track.
+    pub clients: usize,
+    /// Keys that somebody keeps.
+    pub keys: usize,
+    /// Pairs of such a key and a client that keeps it.
+    pub items: usize,
+    /// Prefixes that somebody wants to hear of.
+    pub prefixes: usize,
 }
 
 /// What `CLIENT TRACKING ON` asks for.

@@ -150,5 +150,8 @@ fn announce(server: &Server, logo: bool) {
     }
     let plural = if threads == 1 { "" } else { "s" };
     tracing::info!("Carnelian {version} starting, pid={pid}, {threads} I/O thread{plural}");
+    for address in server.metrics_addresses() {
+        tracing::info!("Metrics at http://{address}/metrics");
+    }
     tracing::info!("Ready to accept connections on {}", server.places().join(", "));
 }

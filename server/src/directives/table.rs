@@ -22,6 +22,7 @@ const LATER: &str = "belongs to a feature that is still to come";
 const WORKING: &[Entry] = &[
     text("bind", "* -::*").many().fixed(),
     int("port", 0, 65535, "6379").fixed(),
+    int("metrics-port", 0, 65535, "0").fixed(),
     text("unixsocket", "").fixed(),
     custom("unixsocketperm", parse::unix_mode, "0").fixed(),
     int("tcp-backlog", 0, i32::MAX as i64, "511").fixed(),

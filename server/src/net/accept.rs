@@ -60,8 +60,13 @@ impl Acceptor {
         self.again.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
-    /// Accepts what is waiting and hands each connection that is let in to `adopt`.
-    pub(crate) fn accept(&mut self, shared: &Shared, limits: &Limits, mut adopt: impl FnMut(Stream)) {
+    /// Says that there may be something to accept.
+    pub(crate) fn remind(&mut self) {
+        self.again = Some(Instant::now());
+    }
+
+    /// Accepts what is waiting and hands each connection to `adopt`, which says whether there is room for more.
+    pub(crate) fn accept(&mut self, mut adopt: impl FnMut(Stream) -> bool) {
         self.again = None;
         for listener in &self.listeners {
             let mut left = IN_A_ROW;
@@ -73,8 +78,8 @@ impl Acceptor {
                 left -= 1;
                 match listener.accept() {
                     Ok(stream) => {
-                        if let Some(stream) = admit(stream, shared, limits) {
-                            adopt(stream);
+                        if !adopt(stream) {
+                            return self.remind();
                         }
                     }
                     Err(e) if e.kind() == ErrorKind::WouldBlock => break,
@@ -94,8 +99,8 @@ impl Acceptor {
     }
 }
 
-/// Turns a connection away with an explanation, or counts it.
-fn admit(mut stream: Stream, shared: &Shared, limits: &Limits) -> Option<Stream> {
+/// Turns a client's connection away with an explanation, or counts it.
+pub(crate) fn admit(mut stream: Stream, shared: &Shared, limits: &Limits) -> Option<Stream> {
     let refusal = if shared.connections.load(Relaxed) >= limits.maxclients {
         TOO_MANY
     } else if limits.local_only && !stream.is_local() {

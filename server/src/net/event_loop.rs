@@ -11,10 +11,10 @@ use carnelian::Engine;
 use carnelian::command::Pause;
 use crossbeam_channel::Receiver;
 use mio::event::Event;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 
-use super::accept::Acceptor;
+use super::accept::{Acceptor, admit};
 use super::connection::{Connection, Ready, Tools, Turn};
 use super::limits::Limits;
 use super::listen::Listener;
@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) engine: Engine,
     /// The mailboxes of the loops.
     pub(crate) mailboxes: Vec<Arc<Mailbox>>,
+    /// What wakes the thread of the metrics, if there is one.
+    pub(crate) metrics: Option<Waker>,
     /// How many connections there are.
     pub(crate) connections: AtomicUsize,
     /// The server ends.
@@ -191,13 +193,15 @@ impl EventLoop {
     fn accept(&mut self) {
         let mut mine = Vec::new();
         let Self { acceptor, shared, tools, mailbox, next, .. } = self;
-        acceptor.accept(shared, &tools.limits, |stream| {
+        acceptor.accept(|stream| {
+            let Some(stream) = admit(stream, shared, &tools.limits) else { return true };
             let turn = *next % shared.mailboxes.len();
             *next = turn + 1;
             match shared.mailboxes.get(turn) {
                 Some(other) if !Arc::ptr_eq(other, mailbox) => other.send(Message::Adopt(stream)),
                 _ => mine.push(stream),
             }
+            true
         });
         for stream in mine {
             self.adopt(stream);

@@ -11,6 +11,9 @@ mod listen;
 mod mailbox;
 mod stream;
 
+pub(crate) use accept::Acceptor;
 pub(crate) use event_loop::{EventLoop, Shared};
+pub(crate) use limits::Limits;
 pub(crate) use listen::Listener;
 pub(crate) use mailbox::Mailbox;
+pub(crate) use stream::Stream;

@@ -1,6 +1,7 @@
 //! A connection's socket: TCP or Unix.
 
 use std::io::{self, IoSlice, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
@@ -52,6 +53,14 @@ impl Stream {
             let interval = (time / 3).max(Duration::from_secs(1));
             let probes = TcpKeepalive::new().with_time(time).with_interval(interval).with_retries(3);
             let _ = SockRef::from(s).set_tcp_keepalive(&probes);
+        }
+    }
+
+    /// Says that nothing more is going to be sent.
+    pub(crate) fn finish_writing(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(s) => s.shutdown(Shutdown::Write),
+            Self::Unix(s) => s.shutdown(Shutdown::Write),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Starts servers and talks to them.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -63,7 +63,7 @@ impl Server {
         panic!("the server does not start");
     }
 
-    fn try_start(options: &[&str]) -> Option<Self> {
+    pub(crate) fn try_start(options: &[&str]) -> Option<Self> {
         let (port, directory) = (free_port(), Directory::new());
         let log = directory.file("log");
         let mut child = binary()
@@ -214,6 +214,14 @@ pub(crate) fn unix_client(path: &Path) -> Client<std::os::unix::net::UnixStream>
     let stream = std::os::unix::net::UnixStream::connect(path).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     Client(stream)
+}
+
+/// An address of this machine that is not the loopback's, if it has one.
+pub(crate) fn own_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    // Sends nothing: only the route is looked up.
+    socket.connect("192.0.2.1:9").ok()?;
+    socket.local_addr().ok().map(|a| a.ip()).filter(|ip| !ip.is_loopback())
 }
 
 /// How many descriptors this process may open, with some left for others.

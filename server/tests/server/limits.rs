@@ -1,10 +1,10 @@
 //! What clients may not do, and what becomes of those who do.
 
 use std::io::Read;
-use std::net::{TcpStream, UdpSocket};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Client, Server, pattern, request};
+use crate::harness::{Client, Server, own_address, pattern, request};
 
 #[test]
 fn max_clients() {
@@ -72,14 +72,6 @@ fn long_requests() {
     let _ = std::io::Write::write_all(&mut client.0, &pattern(2_000_000));
     assert_eq!(client.rest(), b"");
     server.expect_log("reached max query buffer length");
-}
-
-/// An address of this machine that is not the loopback's, if it has one.
-fn own_address() -> Option<std::net::IpAddr> {
-    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
-    // Sends nothing: only the route is looked up.
-    socket.connect("192.0.2.1:9").ok()?;
-    socket.local_addr().ok().map(|a| a.ip()).filter(|ip| !ip.is_loopback())
 }
 
 #[test]

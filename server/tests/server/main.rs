@@ -6,5 +6,6 @@ mod configuration;
 mod harness;
 mod lifecycle;
 mod limits;
+mod metrics;
 mod requests;
 mod scale;

@@ -1,9 +1,7 @@
 //! The sections about the engine as a whole. Names are Redis's; what does not exist yet has its neutral value.
 
 use super::Lines;
-use crate::command::connection::REDIS_VERSION;
-use crate::command::memory::Figures;
-use crate::command::{ChannelKind, Core};
+use crate::command::{ChannelKind, Core, MemoryFigures, REDIS_VERSION};
 use crate::keyspace::Policy;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::sys;
@@ -40,7 +38,7 @@ pub(super) fn clients(core: &Core, lines: &mut Lines) {
     let pause = core.clients.paused(core.keyspace.clock().millis());
     let waiting = core.keyspace.waiting();
     lines.add("blocked_clients", waiting.waiters.load(Relaxed));
-    lines.add("tracking_clients", core.tracking.figures().clients);
+    lines.add("tracking_clients", core.tracking_figures().clients);
     lines.add("pubsub_clients", clients.iter().filter(|c| c.is_subscriber()).count());
     lines.add("watching_clients", clients.iter().filter(|c| c.watched.load(Relaxed) > 0).count());
     lines.add_all(&["clients_in_timeout_table"], 0);
@@ -70,7 +68,7 @@ fn human(bytes: u64) -> String {
 }
 
 pub(super) fn memory(core: &Core, lines: &mut Lines) {
-    let figures = Figures::of(core);
+    let figures = MemoryFigures::of(core);
     let settings = core.keyspace.settings();
     let mut with_human = |name: &str, bytes: u64| {
         lines.add(name, bytes);
@@ -152,7 +150,7 @@ pub(super) fn stats(core: &Core, lines: &mut Lines) {
     lines.add_all(&["total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys"], 0);
     lines.add_all(&["active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits"], 0);
     lines.add_all(&["active_defrag_key_misses", "total_active_defrag_time", "current_active_defrag_time"], 0);
-    let tracking = core.tracking.figures();
+    let tracking = core.tracking_figures();
     lines.add("tracking_total_keys", tracking.keys);
     lines.add("tracking_total_items", tracking.items);
     lines.add("tracking_total_prefixes", tracking.prefixes);
