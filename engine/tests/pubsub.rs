@@ -129,8 +129,8 @@ fn events_of_keys_are_published_by_class() {
     assert_eq!(heard(), ["__keyevent@0__:expire a", "__keyevent@0__:expired a"]);
     engine.execute(&["CONFIG", "SET", "notify-keyspace-events", "Emn"]).unwrap();
     assert_eq!(db.get("missing").unwrap(), None);
-    db.rpush("list", &["x"]).unwrap();
-    db.rpush("list", &["y"]).unwrap();
+    db.rpush("list", ["x"]).unwrap();
+    db.rpush("list", ["y"]).unwrap();
     assert_eq!(heard(), ["__keyevent@0__:keymiss missing", "__keyevent@0__:new list"]);
     engine.execute(&["CONFIG", "SET", "notify-keyspace-events", ""]).unwrap();
     db.del("a").unwrap();

@@ -58,7 +58,7 @@ fn replies_come_in_the_version_that_was_chosen() {
     assert_eq!(peer.ask("GET nosuch"), "$-1\r\n");
     assert_eq!(peer.ask("CONFIG GET hz"), "*2\r\n$2\r\nhz\r\n$2\r\n10\r\n");
     let hello = peer.ask("HELLO 3 SETNAME bob");
-    assert!(hello.starts_with("%7\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.2.4\r\n"), "{hello}");
+    assert!(hello.starts_with("%7\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.4.0\r\n"), "{hello}");
     assert!(hello.ends_with("$7\r\nmodules\r\n*0\r\n"), "{hello}");
     assert_eq!(peer.ask("CLIENT GETNAME"), "$3\r\nbob\r\n");
     assert_eq!(peer.ask("GET nosuch"), "_\r\n");

@@ -7,7 +7,10 @@ use crate::error::{Error, Result};
 use crate::sync::atomic::Ordering::Relaxed;
 
 /// The version of Redis whose behaviour clients may rely on. They choose their features by it.
-pub const REDIS_VERSION: &str = "7.2.4";
+///
+/// 7.4 is the first whose client-side caching redis-py trusts, and the last without what Redis 8 counts as its own: JSON,
+/// searches, time series.
+pub const REDIS_VERSION: &str = "7.4.0";
 
 const HANDSHAKE: Flags = Flags::NOSCRIPT
     .union(Flags::LOADING)
