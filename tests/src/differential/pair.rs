@@ -101,7 +101,7 @@ impl Side {
     /// The events since the last time, channel and message. `None` if the listener has been cut off.
     fn heard(&mut self) -> Option<Vec<(Reply, Reply)>> {
         let listener = self.listener.as_mut()?;
-        listener.send(&vec![b"PING".to_vec()]).ok()?;
+        listener.send(&[b"PING".to_vec()]).ok()?;
         let mut heard = Vec::new();
         loop {
             match listener.read().ok()? {
