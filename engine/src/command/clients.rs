@@ -53,6 +53,10 @@ pub struct Client {
     pub input_bytes: AtomicUsize,
     /// Bytes of replies that wait to be sent.
     pub output_bytes: AtomicUsize,
+    /// Bytes that its buffers for the two take.
+    pub buffer_bytes: AtomicUsize,
+    /// Bytes of the commands that it has queued.
+    pub queued_bytes: AtomicUsize,
     /// Bytes received, ever.
     pub total_in: AtomicU64,
     /// Bytes sent, ever.
@@ -205,6 +209,12 @@ impl Client {
         output.depends_on(self.pushes_position.load(Relaxed));
     }
 
+    /// Bytes that are held on its account.
+    pub fn memory(&self) -> usize {
+        let names = self.names.lock().name.len();
+        size_of::<Self>() + names + self.buffer_bytes.load(Relaxed) + self.queued_bytes.load(Relaxed)
+    }
+
     /// Whether it hears channels, which puts it into another class of clients.
     pub fn is_subscriber(&self) -> bool {
         self.subscriptions.iter().any(|n| n.load(Relaxed) > 0)
@@ -296,6 +306,8 @@ pub struct Clients {
     pub accepted: AtomicU64,
     /// Clients that were turned away, ever.
     pub rejected: AtomicU64,
+    /// Clients that had to go for the memory they took, ever.
+    pub evicted: AtomicU64,
     /// Read with every command, so it is an atomic of its own beside the pause.
     pausing: AtomicBool,
     pause: Mutex<Pause>,
@@ -314,6 +326,8 @@ impl Clients {
             flags: AtomicU32::new(0),
             input_bytes: AtomicUsize::new(0),
             output_bytes: AtomicUsize::new(0),
+            buffer_bytes: AtomicUsize::new(0),
+            queued_bytes: AtomicUsize::new(0),
             total_in: AtomicU64::new(0),
             total_out: AtomicU64::new(0),
             total_commands: AtomicU64::new(0),
@@ -362,6 +376,7 @@ impl Clients {
         self.gone.lock().1 = ever;
         self.accepted.store(0, Relaxed);
         self.rejected.store(0, Relaxed);
+        self.evicted.store(0, Relaxed);
     }
 
     /// All clients, by their ids.
@@ -377,6 +392,32 @@ impl Clients {
     /// How many there are.
     pub fn count(&self) -> usize {
         self.all.read().len()
+    }
+
+    /// Ends the clients that take most memory, until all together take no more than `limit` bytes. Those with
+    /// [`NO_EVICT`](Client::NO_EVICT) stay, and count for nothing, as those do that are about to end. Returns those that
+    /// had to go. O(clients).
+    pub fn evict(&self, limit: usize) -> Vec<Arc<Client>> {
+        let counts = |client: &&Arc<Client>| !client.is_killed() && !client.has_flag(Client::NO_EVICT);
+        let all = self.all.read();
+        let mut sum: usize = all.values().filter(counts).map(|client| client.memory()).sum();
+        if sum <= limit {
+            return Vec::new();
+        }
+        let mut clients: Vec<(usize, Arc<Client>)> =
+            all.values().filter(counts).map(|client| (client.memory(), client.clone())).collect();
+        drop(all);
+        clients.sort_unstable_by_key(|c| c.0);
+        let mut gone = Vec::new();
+        while sum > limit
+            && let Some((memory, client)) = clients.pop()
+        {
+            sum = sum.saturating_sub(memory);
+            self.evicted.fetch_add(1, Relaxed);
+            client.kill();
+            gone.push(client);
+        }
+        gone
     }
 
     /// Pauses clients. If they are paused already, the later end and the stricter kind hold.
@@ -425,6 +466,23 @@ mod tests {
         b.count(2, 2, 2);
         clients.remove(b.id);
         assert_eq!(clients.totals(), Totals { commands: 2, bytes_in: 2, bytes_out: 2 });
+    }
+
+    #[test]
+    fn the_largest_clients_are_evicted_until_the_rest_fits() {
+        let clients = Clients::default();
+        let all: Vec<_> = (0..5).map(|_| clients.add(Origin::default(), 0, None)).collect();
+        for (client, bytes) in all.iter().zip([10_000, 50_000, 90_000, 0, 30_000]) {
+            client.buffer_bytes.store(bytes, Relaxed);
+        }
+        all[2].set_flag(Client::NO_EVICT, true);
+        all[3].queued_bytes.store(40_000, Relaxed);
+        assert_eq!(clients.evict(200_000).len(), 0);
+        let gone: Vec<u64> = clients.evict(50_000).iter().map(|c| c.id).collect();
+        assert_eq!(gone, [all[1].id, all[3].id]);
+        assert!(all[1].is_killed() && !all[2].is_killed() && !all[4].is_killed());
+        assert_eq!(clients.evict(50_000).len(), 0, "those that are about to go do not count");
+        assert_eq!(clients.evicted.load(Relaxed), 2);
     }
 
     #[test]

@@ -89,6 +89,14 @@ struct Queued {
 }
 
 impl Queue {
+    /// Bytes that it takes.
+    fn memory(&self) -> usize {
+        self.bytes.capacity()
+            + self.args.capacity() * size_of::<Range<usize>>()
+            + self.requests.capacity() * size_of::<Queued>()
+            + self.hashes.capacity() * size_of::<u64>()
+    }
+
     fn push(&mut self, command: &Command, args: &Args<'_>) {
         let first = self.args.len();
         for arg in args.all() {
@@ -124,6 +132,7 @@ impl Caller {
         let transaction = self.transaction.get_or_insert_default();
         transaction.queue.push(command, args);
         self.client.queued.store(transaction.queue.requests.len() as i32, Relaxed);
+        self.client.queued_bytes.store(transaction.queue.memory(), Relaxed);
         reply.simple("QUEUED");
     }
 
@@ -139,6 +148,7 @@ impl Caller {
         if let Some(mut transaction) = self.transaction.take() {
             transaction.watched.let_go(&core.keyspace);
             self.client.queued.store(-1, Relaxed);
+            self.client.queued_bytes.store(0, Relaxed);
             self.client.watched.store(0, Relaxed);
         }
     }
@@ -222,6 +232,7 @@ fn exec(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Resul
         return Err(Error::new("ERR EXEC without MULTI"));
     };
     context.caller.client.queued.store(-1, Relaxed);
+    context.caller.client.queued_bytes.store(0, Relaxed);
     context.caller.client.watched.store(0, Relaxed);
     let result = run(context, &transaction, reply);
     transaction.watched.let_go(&context.core.keyspace);

@@ -38,6 +38,7 @@ const WORKING: &[Entry] = &[
     )
     .repeated(),
     memory("client-query-buffer-limit", 1 << 20, "1073741824"),
+    custom("maxmemory-clients", parse::memory_or_percent, "0"),
     word("loglevel", &["debug", "verbose", "notice", "warning"], "notice").apply(apply::log_level),
     text("logfile", "").fixed(),
     text("pidfile", "").fixed(),
@@ -95,7 +96,6 @@ const WITHOUT_EFFECT: &[Entry] = &[
     int("cluster-slot-migration-log-max-len", -1, i64::MAX, "1000").without_effect(CLUSTER),
     yes_no("cluster-slot-stats-enabled", "no").without_effect(CLUSTER),
     int("slot-migration-max-failover-repl-bytes", 0, i64::MAX, "0").without_effect(CLUSTER),
-    text("maxmemory-clients", "0").without_effect(LATER),
     word("propagation-error-behavior", &["ignore", "panic", "panic-on-replicas"], "ignore").without_effect(LATER),
     text("unixsocketgroup", "").without_effect(LATER),
     yes_no("aof-disable-auto-gc", "no").without_effect(PERSISTENCE),

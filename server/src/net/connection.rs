@@ -393,6 +393,7 @@ impl Connection {
             return;
         }
         self.client.input_bytes.store(self.input.len(), Relaxed);
+        self.client.buffer_bytes.store(held, Relaxed);
         if held == 0 || held.abs_diff(self.counted) >= COUNTED_STEP {
             core.keyspace.count_other_bytes(self.counted, held);
             self.counted = held;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::{Duration, Instant};
 
 use carnelian::Engine;
-use carnelian::command::Pause;
+use carnelian::command::{Client, Pause};
 use crossbeam_channel::Receiver;
 use mio::event::Event;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -25,6 +25,8 @@ use super::stream::Stream;
 const LISTENERS: usize = usize::MAX - 1;
 /// The longest that a loop sleeps: how often silence and unread replies are looked at.
 const TICK: Duration = Duration::from_secs(1);
+/// How often the memory of clients is looked at, if it is limited: it takes time for each of them.
+const EVICTION_TICK: Duration = Duration::from_millis(10);
 /// How late a paused client may be resumed.
 const PAUSE_TICK: Duration = Duration::from_millis(1);
 /// How long a server that stops tries to send what is left.
@@ -66,6 +68,8 @@ pub(crate) struct EventLoop {
     deadlines: BTreeSet<(Instant, usize)>,
     /// When silence and unread replies were last looked at, by the engine's clock.
     last_tick: u64,
+    /// When the memory of clients was last looked at.
+    last_eviction: u64,
 }
 
 impl EventLoop {
@@ -100,6 +104,7 @@ impl EventLoop {
             pause: None,
             deadlines: BTreeSet::new(),
             last_tick: now,
+            last_eviction: now,
         })
     }
 
@@ -133,6 +138,9 @@ impl EventLoop {
                 self.read_mail();
             }
             self.finish_turns();
+            if self.tools.limits.clients_memory > 0 {
+                self.evict_clients();
+            }
             if u128::from(self.tools.now.abs_diff(self.last_tick)) >= TICK.as_millis() {
                 self.tick();
             }
@@ -301,6 +309,18 @@ impl EventLoop {
         while let Some(&(deadline, key)) = self.deadlines.first().filter(|(deadline, _)| *deadline <= now) {
             self.deadlines.remove(&(deadline, key));
             self.resume_blocked(key);
+        }
+    }
+
+    /// Ends the clients that take most memory, when all take more than they may.
+    fn evict_clients(&mut self) {
+        if u128::from(self.tools.now.abs_diff(self.last_eviction)) < EVICTION_TICK.as_millis() {
+            return;
+        }
+        self.last_eviction = self.tools.now;
+        for client in self.shared.engine.core().clients.evict(self.tools.limits.clients_memory) {
+            let Client { id, origin, .. } = &*client;
+            tracing::info!("Evicting client: id={id} addr={} tot-mem={}", origin.addr, client.memory());
         }
     }
 

@@ -1,5 +1,6 @@
 //! What connections may do, as the directives have it: read again whenever one of them has changed.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use carnelian::command::{Client, Core};
@@ -19,10 +20,22 @@ pub(crate) struct Limits {
     pub(crate) output: OutputLimits,
     /// `maxclients`.
     pub(crate) maxclients: usize,
+    /// `maxmemory-clients` in bytes; 0 for no limit.
+    pub(crate) clients_memory: usize,
     /// `tcp-keepalive`.
     pub(crate) keepalive: Option<Duration>,
     /// Only peers on this machine are let in.
     pub(crate) local_only: bool,
+}
+
+/// What all clients together may take; a percentage is one of `maxmemory`.
+fn clients_memory(core: &Core) -> usize {
+    let limit = directives::value(&core.config, "maxmemory-clients");
+    let bytes = match limit.strip_suffix('%').map(str::parse) {
+        Some(percent) => core.keyspace.settings().maxmemory.load(Relaxed) / 100 * percent.unwrap_or(0),
+        None => limit.parse().unwrap_or(0),
+    };
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 impl Limits {
@@ -39,6 +52,7 @@ impl Limits {
             query: int("client-query-buffer-limit"),
             output: limits.unwrap_or_default(),
             maxclients: int("maxclients"),
+            clients_memory: clients_memory(core),
             keepalive: (keepalive > 0).then(|| Duration::from_secs(keepalive as u64)),
             local_only: directives::value(&core.config, "protected-mode") == "yes"
                 && core.config.get("requirepass").is_empty(),

@@ -1,6 +1,6 @@
 //! What clients may not do, and what becomes of those who do.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -114,4 +114,32 @@ fn no_descriptors_left() {
     drop(clients);
     last.expect(b"$-1\r\n");
     assert_eq!(server.log().matches("Accepting client connection: ").count(), 1);
+}
+
+#[test]
+fn clients_that_take_most_memory_are_evicted() {
+    let server = Server::start(&["--maxmemory-clients", "5mb"]);
+    let (mut small, mut kept) = (server.connect(), server.connect());
+    small.ask(&[b"SET", b"k", &pattern(10_000)], b"+OK\r\n");
+    kept.ask(&[b"CLIENT", b"NO-EVICT", b"on"], b"+OK\r\n");
+    let evicted = |small: &mut Client<TcpStream>, number: &str| {
+        let info = String::from_utf8(small.ask_bulk(&[b"INFO", b"stats"])).unwrap();
+        info.contains(&format!("evicted_clients:{number}\r\n"))
+    };
+    // One that may stay, one that takes memory in replies it does not read, one in commands it queues.
+    let unread = request(&[b"GET", b"k"]).repeat(5_000);
+    kept.send(&unread);
+    let (mut reader, mut queuer) = (server.connect(), server.connect());
+    reader.send(&unread);
+    crate::harness::eventually("an eviction", || evicted(&mut small, "1"));
+    assert!(reader.rest().len() < 50_000_000);
+    queuer.ask(&[b"MULTI"], b"+OK\r\n");
+    let value = pattern(1 << 20);
+    for _ in 0..20 {
+        // It is gone before the last of them.
+        let _ = queuer.0.write_all(&request(&[b"SET", b"k", &value]));
+    }
+    crate::harness::eventually("another eviction", || evicted(&mut small, "2"));
+    server.expect_log("Evicting client: id=");
+    kept.expect(b"$10000\r\n");
 }

@@ -34,7 +34,6 @@ pub(super) fn line(core: &Core, client: &Client, now: Millis) -> Vec<u8> {
     let seconds = |since: Millis| now.saturating_sub(since) / 1000;
     let names = client.names.lock().clone();
     let (input, output) = (client.input_bytes.load(Relaxed), client.output_bytes.load(Relaxed));
-    let memory = size_of::<Client>() + names.name.len() + input + output;
     let command = core.registry.by_number(client.last_command.load(Relaxed)).map_or("NULL", |c| &c.full_name);
     let mut line = Vec::with_capacity(400);
     let mut add = |name: &str, value: &[u8]| {
@@ -61,13 +60,17 @@ pub(super) fn line(core: &Core, client: &Client, now: Millis) -> Vec<u8> {
     add("multi", client.queued.load(Relaxed).to_string().as_bytes());
     add("watch", client.watched.load(Relaxed).to_string().as_bytes());
     add("qbuf", input.to_string().as_bytes());
-    for name in ["qbuf-free", "argv-mem", "multi-mem", "rbs", "rbp"] {
+    for name in ["qbuf-free", "argv-mem"] {
+        add(name, b"0");
+    }
+    add("multi-mem", client.queued_bytes.load(Relaxed).to_string().as_bytes());
+    for name in ["rbs", "rbp"] {
         add(name, b"0");
     }
     add("obl", output.to_string().as_bytes());
     add("oll", b"0");
     add("omem", output.to_string().as_bytes());
-    add("tot-mem", memory.to_string().as_bytes());
+    add("tot-mem", client.memory().to_string().as_bytes());
     add("events", b"r");
     add("cmd", command.as_bytes());
     add("user", DEFAULT_USER.as_bytes());

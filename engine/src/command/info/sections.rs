@@ -170,7 +170,8 @@ fn keyspace_stats(core: &Core, lines: &mut Lines) {
     lines.add("expired_time_cap_reached_count", counters.expire_cut_short.load(Relaxed));
     lines.add("expire_cycle_cpu_milliseconds", counters.expire_micros.load(Relaxed) / 1000);
     lines.add("evicted_keys", counters.evicted.load(Relaxed));
-    lines.add_all(&["evicted_clients", "evicted_scripts"], 0);
+    lines.add("evicted_clients", core.clients.evicted.load(Relaxed));
+    lines.add("evicted_scripts", 0);
     let now = core.keyspace.clock().millis();
     let current = match counters.exceeded_since.load(Relaxed) {
         0 => 0,
