@@ -127,6 +127,7 @@ fn lines(shared: &Shared, facts: &Facts, section: &str) -> Vec<(&'static str, St
         "server" => vec![
             ("tcp_port", facts.addresses.first().map_or(0, SocketAddr::port).to_string()),
             ("unixsocket", path(&facts.unix_socket)),
+            ("process_supervised", directives::value(&shared.engine.core().config, "supervised")),
             ("multiplexing_api", if cfg!(target_os = "linux") { "epoll" } else { "kqueue" }.into()),
             ("executable", path(&std::env::current_exe().ok())),
             ("config_file", path(&facts.config_file)),

@@ -65,7 +65,7 @@ pub use pubsub::Subscriptions;
 pub use registry::{Command, Registry};
 pub use reply::{Begun, Output, Reply, Tree, Value};
 pub use spec::{Begin, BlockFn, ContextFn, Find, Group, KeySpec, Run, Spec, ViewFn};
-pub use stats::{CommandStats, EngineStats, Rates, Streak};
+pub use stats::{CommandStats, EngineStats, Rates, SocketStats, Streak};
 pub use tracking::TrackingFigures;
 
 /// The commands that every engine has, by group.

@@ -92,6 +92,19 @@ struct Sampler {
     next: usize,
 }
 
+/// Figures of sockets. The engine has none: the server counts these.
+#[derive(Debug, Default)]
+pub struct SocketStats {
+    /// Times that something was read.
+    pub reads: AtomicU64,
+    /// Times that replies were written.
+    pub writes: AtomicU64,
+    /// Connections that ended because of `client-query-buffer-limit`.
+    pub query_limit: AtomicU64,
+    /// Connections that ended because of `client-output-buffer-limit`.
+    pub output_limit: AtomicU64,
+}
+
 /// Figures of the engine as a whole, beside those that clients and the keyspace count themselves.
 #[derive(Debug, Default)]
 pub struct EngineStats {
@@ -102,6 +115,8 @@ pub struct EngineStats {
     pub protocol_errors: AtomicU64,
     /// Attempts to authenticate that failed.
     pub auth_failures: AtomicU64,
+    /// What happened to the sockets of sessions, by whoever owns them.
+    pub sockets: SocketStats,
     sampler: Mutex<Sampler>,
 }
 
@@ -168,9 +183,9 @@ impl EngineStats {
     /// Starts anew (`CONFIG RESETSTAT`).
     pub fn reset(&self) {
         self.errors.lock().clear();
-        for counter in [&self.total_errors, &self.peak_memory, &self.protocol_errors, &self.auth_failures] {
-            counter.store(0, Relaxed);
-        }
+        let SocketStats { reads, writes, query_limit, output_limit } = &self.sockets;
+        let own = [&self.total_errors, &self.peak_memory, &self.protocol_errors, &self.auth_failures];
+        own.into_iter().chain([reads, writes, query_limit, output_limit]).for_each(|counter| counter.store(0, Relaxed));
         *self.sampler.lock() = Sampler::default();
     }
 }

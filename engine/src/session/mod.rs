@@ -146,6 +146,11 @@ impl Session {
         self.caller.blocked.as_ref().and_then(|blocked| blocked.until())
     }
 
+    /// What all sessions share.
+    pub fn core(&self) -> &Core {
+        &self.core
+    }
+
     /// The public side of the session.
     pub fn client(&self) -> &Arc<Client> {
         &self.caller.client

@@ -17,7 +17,6 @@ const TLS: &str = "there is no TLS yet";
 const ADMIN: &str = "there are no ACLs and modules yet";
 const SCRIPTS: &str = "there are no scripts yet";
 const SYSTEM: &str = "concerns how Redis itself is built";
-const LATER: &str = "belongs to a feature that is still to come";
 
 const WORKING: &[Entry] = &[
     text("bind", "* -::*").many().fixed(),
@@ -96,8 +95,8 @@ const WITHOUT_EFFECT: &[Entry] = &[
     int("cluster-slot-migration-log-max-len", -1, i64::MAX, "1000").without_effect(CLUSTER),
     yes_no("cluster-slot-stats-enabled", "no").without_effect(CLUSTER),
     int("slot-migration-max-failover-repl-bytes", 0, i64::MAX, "0").without_effect(CLUSTER),
-    word("propagation-error-behavior", &["ignore", "panic", "panic-on-replicas"], "ignore").without_effect(LATER),
-    text("unixsocketgroup", "").without_effect(LATER),
+    word("propagation-error-behavior", &["ignore", "panic", "panic-on-replicas"], "ignore").without_effect(REPLICATION),
+    text("unixsocketgroup", "").without_effect("the socket has the group of the process"),
     yes_no("aof-disable-auto-gc", "no").without_effect(PERSISTENCE),
     yes_no("aof-load-truncated", "yes").without_effect(PERSISTENCE),
     text("aof-rewrite-cpulist", "").alias("aof_rewrite_cpulist").fixed().without_effect(PERSISTENCE),

@@ -64,6 +64,9 @@ pub(crate) struct Tools {
     /// The time in milliseconds, by the engine's clock.
     pub(crate) now: u64,
     pub(crate) limits: Limits,
+    /// Reads and writes of this round.
+    pub(crate) reads: u64,
+    pub(crate) writes: u64,
 }
 
 /// What a socket is ready for.
@@ -175,6 +178,7 @@ impl Connection {
             turn = self.run_input(&tools.limits, &mut output);
         }
         if read && turn == Turn::Wait {
+            tools.reads += 1;
             turn = self.read_and_run(&mut tools.buffer, &tools.limits, tools.now, &mut output);
         }
         self.output = Some(output);
@@ -200,6 +204,7 @@ impl Connection {
     /// The end of a connection's turn: sends its replies, as much as the socket takes.
     pub(crate) fn finish(&mut self, core: &Core, tools: &mut Tools) -> Turn {
         let Some(mut output) = self.output.take() else { return Turn::Wait };
+        tools.writes += 1;
         let mut turn = if self.flush(&mut output) { Turn::Over } else { Turn::Wait };
         if self.held && turn == Turn::Wait && output.len() < HOLD / 2 {
             // What has arrived in the meantime makes no event.
@@ -353,6 +358,7 @@ impl Connection {
     fn over_query_limit(&self, limits: &Limits) -> bool {
         let over = self.input.len() > limits.query;
         if over {
+            self.session.core().stats.sockets.query_limit.fetch_add(1, Relaxed);
             tracing::warn!("Closing client that reached max query buffer length: {}", self.describe());
         }
         over
@@ -374,6 +380,7 @@ impl Connection {
     }
 
     fn log_output_limit(&self) {
+        self.session.core().stats.sockets.output_limit.fetch_add(1, Relaxed);
         tracing::warn!("Client {} closed for overcoming of output buffer limits.", self.describe());
     }
 

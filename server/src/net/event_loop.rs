@@ -88,7 +88,8 @@ impl EventLoop {
         let mailbox = shared.mailboxes.get(index).cloned().ok_or(io::ErrorKind::InvalidInput)?;
         let core = shared.engine.core();
         let now = core.keyspace.clock().millis();
-        let tools = Tools { buffer: vec![0; 64 * 1024].into(), outputs: Vec::new(), now, limits: Limits::read(core) };
+        let buffer = vec![0; 64 * 1024].into();
+        let tools = Tools { buffer, outputs: Vec::new(), now, limits: Limits::read(core), reads: 0, writes: 0 };
         Ok(Self {
             poll,
             shared,
@@ -138,6 +139,7 @@ impl EventLoop {
                 self.read_mail();
             }
             self.finish_turns();
+            self.count_socket_calls();
             if self.tools.limits.clients_memory > 0 {
                 self.evict_clients();
             }
@@ -309,6 +311,16 @@ impl EventLoop {
         while let Some(&(deadline, key)) = self.deadlines.first().filter(|(deadline, _)| *deadline <= now) {
             self.deadlines.remove(&(deadline, key));
             self.resume_blocked(key);
+        }
+    }
+
+    /// Adds what this round has read and written to the figures that all loops share.
+    fn count_socket_calls(&mut self) {
+        let sockets = &self.shared.engine.core().stats.sockets;
+        for (mine, shared) in [(&mut self.tools.reads, &sockets.reads), (&mut self.tools.writes, &sockets.writes)] {
+            if *mine > 0 {
+                shared.fetch_add(std::mem::take(mine), Relaxed);
+            }
         }
     }
 

@@ -48,7 +48,15 @@ fn unread_replies_above_the_hard_limit() {
     // The replies in time may have come; not all of them.
     assert!(client.rest().len() < 400_000_000);
     server.expect_log("closed for overcoming of output buffer limits");
-    server.connect().ask(&[b"GET", b"none"], b"$-1\r\n");
+    let mut client = server.connect();
+    let info = String::from_utf8(client.ask_bulk(&[b"INFO", b"stats"])).unwrap();
+    assert!(info.contains("client_output_buffer_limit_disconnections:1\r\n"), "{info}");
+    let reads = |info: &str| {
+        let line = info.lines().find(|line| line.starts_with("total_reads_processed:")).unwrap();
+        line.split(':').nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    let later = String::from_utf8(client.ask_bulk(&[b"INFO", b"stats"])).unwrap();
+    assert_eq!(reads(&later), reads(&info) + 1);
 }
 
 #[test]

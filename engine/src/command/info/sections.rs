@@ -93,13 +93,20 @@ pub(super) fn memory(core: &Core, lines: &mut Lines) {
     with_human("used_memory_scripts", 0);
     with_human("maxmemory", settings.maxmemory.load(Relaxed));
     lines.add_all(&["used_memory_vm_eval", "used_memory_vm_functions", "used_memory_vm_total"], 0);
+    lines.add("used_memory_vm_total_human", human(0));
     lines.add_all(&["used_memory_functions", "used_memory_scripts_eval", "number_of_cached_scripts"], 0);
     lines.add_all(&["number_of_functions", "number_of_libraries"], 0);
     let policy = settings.policy();
     let name = Policy::NAMES.iter().find(|(_, p)| *p == policy).map_or("noeviction", |(name, _)| name);
     lines.add("maxmemory_policy", name);
     lines.add("mem_fragmentation_ratio", format_args!("{:.2}", figures.fragmentation()));
-    lines.add("mem_fragmentation_bytes", figures.resident as i64 - figures.used as i64);
+    let unused = figures.resident as i64 - figures.used as i64;
+    lines.add("mem_fragmentation_bytes", unused);
+    // What the allocator holds beyond what is used is not told apart from what the system counts.
+    lines.add("allocator_frag_ratio", format_args!("{:.2}", figures.fragmentation()));
+    lines.add("allocator_frag_bytes", unused);
+    lines.add_all(&["allocator_rss_ratio", "rss_overhead_ratio"], "1.00");
+    lines.add_all(&["allocator_rss_bytes", "rss_overhead_bytes"], 0);
     lines.add_all(&["mem_not_counted_for_evict", "mem_replication_backlog", "mem_total_replication_buffers"], 0);
     lines.add("mem_clients_slaves", 0);
     lines.add("mem_clients_normal", figures.clients);
@@ -158,6 +165,15 @@ pub(super) fn stats(core: &Core, lines: &mut Lines) {
     lines.add("total_error_replies", core.stats.total_errors());
     lines.add("total_protocol_errors", core.stats.protocol_errors.load(Relaxed));
     lines.add("dump_payload_sanitizations", 0);
+    let sockets = &core.stats.sockets;
+    for (name, counter) in [
+        ("total_reads_processed", &sockets.reads),
+        ("total_writes_processed", &sockets.writes),
+        ("client_query_buffer_limit_disconnections", &sockets.query_limit),
+        ("client_output_buffer_limit_disconnections", &sockets.output_limit),
+    ] {
+        lines.add(name, counter.load(Relaxed));
+    }
     lines.add("acl_access_denied_auth", core.stats.auth_failures.load(Relaxed));
     lines.add_all(&["acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"], 0);
 }
