@@ -9,6 +9,8 @@ mod evict;
 mod interleave;
 #[cfg(shuttle)]
 mod interleave_waiting;
+#[cfg(shuttle)]
+mod interleave_watching;
 #[cfg(not(shuttle))]
 mod model;
 #[cfg(not(shuttle))]

@@ -9,10 +9,10 @@ use super::{Access, START, check_accounts, keyspace};
 use crate::keyspace::{Effect, Key, Keyspace, Listener, LogPosition, View, Walk};
 use crate::operation::generic::{self, ScanOptions};
 
-const SCHEDULES: usize = 2_000;
+pub(super) const SCHEDULES: usize = 2_000;
 
 /// Keys of one stripe or of different ones.
-fn names(space: &Keyspace, same_stripe: bool) -> (String, String) {
+pub(super) fn names(space: &Keyspace, same_stripe: bool) -> (String, String) {
     let mut names = (0..).map(|i| format!("key:{i}"));
     let first = names.next().unwrap();
     let stripe = |name: &str| space.stripe_of(space.hasher().hash(name.as_bytes()));
@@ -20,7 +20,7 @@ fn names(space: &Keyspace, same_stripe: bool) -> (String, String) {
     (first, second)
 }
 
-fn add(view: &mut View<'_>, key: &Key<'_>, by: i64) {
+pub(super) fn add(view: &mut View<'_>, key: &Key<'_>, by: i64) {
     let there = view.update(key, |entry| {
         if let ValueMut::Int(mut n) = entry.value() {
             n.set(n.get() + by);
@@ -32,17 +32,22 @@ fn add(view: &mut View<'_>, key: &Key<'_>, by: i64) {
     view.record_effect(|| Effect::new("INCRBY").arg(key.bytes).int(by));
 }
 
-fn add_alone(space: &Keyspace, name: &str, by: i64) {
+pub(super) fn add_alone(space: &Keyspace, name: &str, by: i64) {
     let key = space.key(name.as_bytes());
     let mut view = View::one(space, 0, START, Access::Write, key.hash).unwrap();
     add(&mut view, &key, by);
     view.close();
 }
 
-fn number(space: &Keyspace, name: &str) -> i64 {
+pub(super) fn number(space: &Keyspace, name: &str) -> i64 {
     let key = space.key(name.as_bytes());
     let view = View::one(space, 0, START, Access::Read, key.hash).unwrap();
-    match view.get(&key).map(|e| e.value()) {
+    value_of(&view, &key)
+}
+
+/// The number that a key holds, 0 if it holds none.
+pub(super) fn value_of(view: &View<'_>, key: &Key<'_>) -> i64 {
+    match view.peek(key).map(|e| e.value()) {
         Some(ValueRef::Int(n)) => n,
         _ => 0,
     }
@@ -94,10 +99,7 @@ fn interleave_two_stripes_taken_in_opposite_order() {
             let threads = [transfer(a.clone(), b.clone(), 7), transfer(b.clone(), a.clone(), 3)];
             // Somebody who looks at both sees no transfer half done.
             let view = View::all(&space, 0, START, Access::Read).unwrap();
-            let see = |name: &str| match view.peek(&space.key(name.as_bytes())).map(|e| e.value()) {
-                Some(ValueRef::Int(n)) => n,
-                _ => 0,
-            };
+            let see = |name: &str| value_of(&view, &space.key(name.as_bytes()));
             assert_eq!(see(&a) + see(&b), 200);
             drop(view);
             threads.into_iter().for_each(|t| t.join().unwrap());
@@ -179,10 +181,7 @@ fn interleave_a_writer_and_a_listener_that_comes() {
             space.listen(sum.clone()).unwrap();
             // What was made after this instant has been told, and nothing before it.
             let view = View::all(&space, 0, START, Access::Read).unwrap();
-            let see = |name: &str| match view.peek(&space.key(name.as_bytes())).map(|e| e.value()) {
-                Some(ValueRef::Int(n)) => n,
-                _ => 0,
-            };
+            let see = |name: &str| value_of(&view, &space.key(name.as_bytes()));
             let missed = see(&a) + see(&b) - *sum.0.lock().unwrap();
             drop(view);
             writer.join().unwrap();
