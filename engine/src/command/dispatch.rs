@@ -9,7 +9,7 @@ use super::args::positions_to_lock;
 use super::blocking;
 use super::registry::Keys;
 use super::tracking;
-use super::{Args, Caller, Client, Command, Context, Core, Flags, Registry, Reply, ReplyMode, Run};
+use super::{Args, Caller, Client, Command, Context, Core, Flags, Registry, Reply, ReplyMode, Run, ViewFn};
 use crate::error::{Error, Result};
 use crate::keyspace::{ElementOf, View};
 use crate::table::KeyHasher;
@@ -127,7 +127,9 @@ pub fn dispatch(
     args: &Args<'_>,
     reply: &mut Reply<'_>,
 ) -> Outcome {
-    let command = match refuse(core, caller, now, command, args) {
+    // What most callers do not care for, looked at once.
+    let (queueing, shown) = (caller.is_queueing(), core.monitors.is_on());
+    let command = match refuse(core, caller, now, command, args, (queueing, shown)) {
         Ok(Some(command)) => command,
         Ok(None) => return Outcome::Postponed,
         Err(error) => {
@@ -137,7 +139,7 @@ pub fn dispatch(
             return Outcome::Refused;
         }
     };
-    if caller.is_queueing() && is_queued(command) {
+    if queueing && is_queued(command) {
         caller.queue(command, args, reply);
         return Outcome::Queued;
     }
@@ -149,7 +151,7 @@ pub fn dispatch(
     if tracks {
         tracking::end(caller, command);
     }
-    if core.monitors.is_on() {
+    if shown {
         core.monitors.show(core.keyspace.clock(), &caller.client, caller.db, command, args);
     }
     match result {
@@ -168,13 +170,16 @@ fn refuse<'r>(
     now: u64,
     command: Option<&'r Command>,
     args: &Args<'_>,
+    (queueing, shown): (bool, bool),
 ) -> Result<Option<&'r Command>> {
     let command = known(command, args)?;
     if !command.spec.accepts(args.len()) {
         return Err(Error::arity(&command.full_name));
     }
     authenticated(core, caller, command)?;
-    not_queueing(caller, command)?;
+    if queueing {
+        not_queueing(command)?;
+    }
     permitted(caller, command)?;
     in_this_node(core, args)?;
     enough_memory(core, now, command)?;
@@ -182,7 +187,9 @@ fn refuse<'r>(
     writable(core, command)?;
     loaded(core, command)?;
     not_busy(core, command)?;
-    not_monitoring(core, caller, command)?;
+    if shown {
+        not_monitoring(caller, command)?;
+    }
     if paused(core, now, command) {
         return Ok(None);
     }
@@ -234,8 +241,9 @@ fn authenticated(core: &Core, caller: &Caller, command: &Command) -> Result<()> 
 }
 
 /// What makes no sense in a transaction. MULTI and WATCH say so themselves, and break nothing.
-fn not_queueing(caller: &Caller, command: &Command) -> Result<()> {
-    if caller.is_queueing() && command.flags.contains(Flags::NO_MULTI) && is_queued(command) {
+#[cold]
+fn not_queueing(command: &Command) -> Result<()> {
+    if command.flags.contains(Flags::NO_MULTI) && is_queued(command) {
         return Err(Error::new(format!("ERR Command '{}' not allowed inside a transaction", command.full_name)));
     }
     Ok(())
@@ -296,10 +304,11 @@ fn not_busy(_core: &Core, _command: &Command) -> Result<()> {
 }
 
 /// Who monitors does nothing else with keys; Redis thinks of them as of replicas.
-fn not_monitoring(core: &Core, caller: &Caller, command: &Command) -> Result<()> {
+#[cold]
+fn not_monitoring(caller: &Caller, command: &Command) -> Result<()> {
     let about_keys =
         command.flags.intersects(Flags::READONLY | Flags::WRITE) || matches!(command.spec.name, "publish" | "spublish");
-    if core.monitors.is_on() && about_keys && caller.client.has_flag(Client::MONITOR) {
+    if about_keys && caller.client.has_flag(Client::MONITOR) {
         return Err(Error::new("ERR Replica can't interact with the keyspace"));
     }
     Ok(())
@@ -310,7 +319,7 @@ fn paused(core: &Core, now: u64, command: &Command) -> bool {
     core.clients.paused(now).is_some_and(|p| !p.writes_only || command.flags.contains(Flags::WRITE))
 }
 
-// Always: a view is moved from its making to its use, and that costs as much as a look-up.
+// Always, as for what it calls: a view that is moved from its making to its use costs as much as a look-up.
 #[inline(always)]
 fn call(
     core: &Core,
@@ -321,9 +330,14 @@ fn call(
     reply: &mut Reply<'_>,
 ) -> Result<Outcome> {
     let access = command.access;
-    let (run, mut view) = match command.spec.run {
-        Run::Keys(run) => (run, View::of(&core.keyspace, caller.db, now, access, args.keys().map(|k| k.hash))?),
-        Run::Everything(run) => (run, View::all(&core.keyspace, caller.db, now, access)?),
+    match command.spec.run {
+        Run::Keys(run) => {
+            let mut view = View::of(&core.keyspace, caller.db, now, access, args.keys().map(|k| k.hash))?;
+            on_view(caller, run, &mut view, args, reply)
+        }
+        Run::Everything(run) => {
+            on_view(caller, run, &mut View::all(&core.keyspace, caller.db, now, access)?, args, reply)
+        }
         Run::Context(run) => {
             let mut context = Context { core, caller, now, position: 0, held: None };
             run(&mut context, args, reply)?;
@@ -331,17 +345,27 @@ fn call(
             if let Some(output) = reply.output() {
                 output.depends_on(position);
             }
-            return Ok(Outcome::Done);
+            Ok(Outcome::Done)
         }
-        Run::Blocking(run) => return blocking::call(core, caller, now, (run, access), args, reply),
-        Run::Container => return Err(Error::arity(&command.full_name)),
-    };
+        Run::Blocking(run) => blocking::call(core, caller, now, (run, access), args, reply),
+        Run::Container => Err(Error::arity(&command.full_name)),
+    }
+}
+
+#[inline(always)]
+fn on_view(
+    caller: &mut Caller,
+    run: &ViewFn,
+    view: &mut View<'_>,
+    args: &Args<'_>,
+    reply: &mut Reply<'_>,
+) -> Result<Outcome> {
     if caller.no_touch {
         view.no_touch();
     }
-    let result = run(&mut view, args, reply);
-    caller.reads += view.take_reads();
-    let position = view.close();
+    let result = run(view, args, reply);
+    let (position, reads) = view.end();
+    caller.reads += reads;
     if let Some(output) = reply.output() {
         output.depends_on(position);
     }

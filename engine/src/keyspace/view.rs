@@ -572,24 +572,38 @@ impl<'k> View<'k> {
     /// Those who wait for what was changed are served first, and told last.
     #[inline]
     pub fn close(mut self) -> LogPosition {
+        self.count_reads();
         self.finish();
         self.position
     }
 
-    #[inline]
+    /// As [`close`](Self::close), but that the look-ups are the caller's to count, and the stripes are let go when the
+    /// view is dropped, which is to follow.
+    #[inline(always)]
+    pub(crate) fn end(&mut self) -> (LogPosition, Reads) {
+        let reads = self.take_reads();
+        self.finish();
+        (self.position, reads)
+    }
+
+    fn count_reads(&mut self) {
+        let reads = self.take_reads();
+        if reads != Reads::default() {
+            self.space.count_reads(self.held.first() as u64, reads);
+        }
+    }
+
+    #[inline(always)]
     fn finish(&mut self) {
         self.closed = true;
-        if self.marks.heard.get_mut().as_ref().is_some_and(|heard| !heard.ready.is_empty()) {
+        let heard = self.marks.heard.get_mut().is_some();
+        if heard {
             self.serve_waiters();
         }
         debug_assert!(
             self.marks.changed == (self.changes > 0) || std::thread::panicking(),
             "a change without an effect, or an effect without a change"
         );
-        let reads = self.take_reads();
-        if reads != Reads::default() {
-            self.space.count_reads(self.held.first() as u64, reads);
-        }
         if self.marks.changed {
             let cell = &self.space.stripes[self.held.first()];
             for (i, stripe) in self.stripes() {
@@ -600,13 +614,14 @@ impl<'k> View<'k> {
             self.marks.changed = false;
             self.changes = 0;
         }
-        if let Some(heard) = self.marks.heard.take() {
-            self.tell(&heard);
+        if heard {
+            self.tell();
         }
     }
 
     #[cold]
-    fn tell(&mut self, heard: &Heard) {
+    fn tell(&mut self) {
+        let heard = self.marks.heard.take().unwrap_or_default();
         let listeners = self.space.listeners.read();
         for listener in listeners.iter() {
             self.position = self.position.max(listener.effects(&heard.effects));
@@ -638,6 +653,7 @@ impl Drop for View<'_> {
     #[inline]
     fn drop(&mut self) {
         if !self.closed {
+            self.count_reads();
             self.finish();
         }
         if !self.left {
