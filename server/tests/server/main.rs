@@ -3,8 +3,10 @@
 
 mod blocking;
 mod configuration;
+mod departures;
 mod harness;
 mod lifecycle;
 mod limits;
 mod requests;
 mod scale;
+mod subscribers;
