@@ -90,9 +90,9 @@ impl State {
         let fresh = self.lists().difference(&before).cloned().collect();
         // Those who wait are served before anybody else comes.
         if step.waits() {
-            self.fresh.extend(fresh)
+            self.fresh.extend(fresh);
         } else {
-            self.fresh = fresh
+            self.fresh = fresh;
         }
         fits
     }
@@ -206,9 +206,9 @@ impl State {
                 let mut list = self.list(to)?;
                 let element = self.end(from, side)?.unwrap_or_default();
                 if at == "LEFT" {
-                    list.push_front(element.clone())
+                    list.push_front(element.clone());
                 } else {
-                    list.push_back(element.clone())
+                    list.push_back(element.clone());
                 }
                 self.put(to, Held::List(list));
                 Ok(bulk(&element))

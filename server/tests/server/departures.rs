@@ -152,3 +152,26 @@ fn whoever_goes_in_the_middle_leaves_nothing_behind() {
     // Of each of these clients half a request of 50 kB was there: 18 MB in all.
     assert!(more < 9_000_000, "{more} more resident bytes");
 }
+
+#[test]
+fn keys_that_somebody_watched_who_has_gone_are_forgotten() {
+    const EACH: usize = 10_000;
+    let server = Server::start(&["--io-threads", "2"]);
+    let mut other = server.connect();
+    let mut watch_and_go = |number: usize| {
+        let keys: Vec<String> = (0..EACH).map(|i| format!("{number}:{i}")).collect();
+        let words: Vec<&[u8]> =
+            std::iter::once("WATCH").chain(keys.iter().map(String::as_str)).map(str::as_bytes).collect();
+        let mut client = server.connect();
+        client.ask(&words, b"+OK\r\n");
+        assert_eq!(figures(&mut other)["total_watched_keys"], EACH as i64);
+        drop(client);
+        eventually("nobody watches", || figures(&mut other)["watching_clients"] == 0);
+    };
+    (0..5).for_each(&mut watch_and_go);
+    let before = server.rss();
+    (5..25).for_each(&mut watch_and_go);
+    let more = server.rss().saturating_sub(before);
+    println!("{more} more resident bytes after {} watched keys", 20 * EACH);
+    assert!(more < 20 * EACH * 16, "{more} more resident bytes");
+}
