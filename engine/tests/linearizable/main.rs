@@ -116,7 +116,7 @@ impl Seen {
     }
 
     fn expect_enough(&self) {
-        assert!(self.overlapped * 3 > self.histories, "too few of the histories overlapped: {self:?}");
+        assert!(self.overlapped * 5 > self.histories, "too few of the histories overlapped: {self:?}");
         let few = self.histories / 100;
         let each =
             [self.broken_watches, self.kept_watches, self.served, self.handed_over, self.timed_out, self.wrong_types];
