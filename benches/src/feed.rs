@@ -65,6 +65,11 @@ impl Batch {
         self
     }
 
+    /// The commands as they are sent.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     fn head(&mut self, kind: u8, len: usize) {
         self.bytes.push(kind);
         // Writing into memory cannot fail.

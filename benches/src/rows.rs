@@ -2,6 +2,7 @@
 //!
 //! Targets are commitments, so a row's target changes in a commit that says why, never to make a run pass.
 
+mod clients;
 mod types;
 
 use crate::generator::Load;
@@ -66,6 +67,7 @@ pub fn all() -> Vec<Row> {
         },
     ];
     rows.extend(types::rows());
+    rows.extend(clients::rows());
     rows
 }
 

@@ -1,5 +1,6 @@
 //! The measurements: each file measures one kind of thing and yields figures for a row.
 
+pub mod clients;
 pub mod cpu;
 pub mod growth;
 pub mod memory;

@@ -3,9 +3,11 @@
 
 mod blocking;
 mod configuration;
+mod departures;
 mod harness;
 mod lifecycle;
 mod limits;
 mod metrics;
 mod requests;
 mod scale;
+mod subscribers;
