@@ -2,13 +2,16 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test may")]
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use carnelian::command::{Origin, Output};
 use carnelian::session::Session;
 use carnelian::{Clock, Engine, ManualClock, Options};
+use futures_core::Stream;
 
 struct Peer {
     session: Session,
@@ -182,4 +185,40 @@ fn a_caller_in_process_is_not_sent_what_it_never_looks_for() {
         let refused = connection.execute(&argv).unwrap_err().to_string();
         assert_eq!(refused, "ERR a caller in the same process gets no messages here; see Engine::subscribe");
     }
+}
+
+#[test]
+fn a_subscription_is_a_stream_for_any_runtime() {
+    struct Count(AtomicUsize);
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+    let (engine, woken) = (engine(), Arc::new(Count(AtomicUsize::new(0))));
+    let waker = Waker::from(woken.clone());
+    let mut context = Context::from_waker(&waker);
+    let mut news = pin!(engine.subscribe(&["news"]));
+    assert_eq!(news.as_mut().poll_next(&mut context), Poll::Pending);
+    assert_eq!(woken.0.load(Relaxed), 0);
+    engine.publish("news", "one");
+    engine.publish("news", "two");
+    assert_eq!(woken.0.load(Relaxed), 1, "once, until it is polled again");
+    let mut next = || match news.as_mut().poll_next(&mut context) {
+        Poll::Ready(message) => String::from_utf8(message.unwrap().payload).unwrap(),
+        Poll::Pending => "nothing".into(),
+    };
+    assert_eq!([next(), next(), next()], ["one", "two", "nothing"]);
+    std::thread::scope(|scope| {
+        let mut other = engine.subscribe(&["news"]);
+        let heard = scope.spawn(move || {
+            (other.next(), other.next_timeout(Duration::from_secs(20)), other.next_timeout(Duration::ZERO))
+        });
+        engine.publish("news", "three");
+        std::thread::sleep(Duration::from_millis(20));
+        engine.publish("news", "four");
+        let (first, second, third) = heard.join().unwrap();
+        let text = |message: Option<carnelian::Message>| message.map(|m| String::from_utf8(m.payload).unwrap());
+        assert_eq!([text(first), text(second), text(third)], [Some("three".into()), Some("four".into()), None]);
+    });
 }

@@ -1,16 +1,19 @@
 //! Publishing, and hearing of what is published, in the same process.
 
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, unbounded};
+use futures_core::Stream;
 
-use crate::command::{ChannelKind, Core, Message, Subscriber};
+use crate::command::{ChannelKind, Core, Inbox, Message, Subscriber};
 use crate::engine::Engine;
 
 /// What was subscribed to, and the messages that have come. Ends with its last use.
 ///
-/// Messages wait in memory until they are taken. As an iterator it waits for each next message and never ends.
+/// Messages wait in memory until they are taken. As an iterator it waits for each next message and never ends; so it does
+/// as a stream, under any runtime.
 ///
 /// ```
 /// use carnelian::{Engine, Options};
@@ -29,13 +32,13 @@ pub struct Subscription {
     kind: ChannelKind,
     names: Vec<Vec<u8>>,
     who: Subscriber,
-    messages: Receiver<Message>,
+    inbox: Arc<Inbox>,
 }
 
 impl Subscription {
     fn new(core: Arc<Core>, kind: ChannelKind, names: &[impl AsRef<[u8]>]) -> Self {
-        let (sender, messages) = unbounded();
-        let who = Subscriber::Local(core.channels.next_local(), sender);
+        let inbox = Arc::<Inbox>::default();
+        let who = Subscriber::Local(core.channels.next_local(), inbox.clone());
         let mut names: Vec<Vec<u8>> = names.iter().map(|name| name.as_ref().to_vec()).collect();
         // Once each, however often they were named.
         names.sort();
@@ -43,17 +46,29 @@ impl Subscription {
         for name in &names {
             core.channels.subscribe(kind, name, who.clone());
         }
-        Self { core, kind, names, who, messages }
+        Self { core, kind, names, who, inbox }
     }
 
     /// The next message, if one has come.
     pub fn try_next(&self) -> Option<Message> {
-        self.messages.try_recv().ok()
+        self.inbox.take()
     }
 
     /// The next message; `None` if none comes within `timeout`.
     pub fn next_timeout(&self, timeout: Duration) -> Option<Message> {
-        self.messages.recv_timeout(timeout).ok()
+        self.wait(Instant::now().checked_add(timeout))
+    }
+
+    fn wait(&self, until: Option<Instant>) -> Option<Message> {
+        loop {
+            if let Some(message) = self.inbox.take() {
+                return Some(message);
+            }
+            if until.is_some_and(|until| Instant::now() >= until) {
+                return None;
+            }
+            self.inbox.slot.sleep(until);
+        }
     }
 }
 
@@ -62,7 +77,17 @@ impl Iterator for Subscription {
 
     /// Waits for the next message.
     fn next(&mut self) -> Option<Message> {
-        self.messages.recv().ok()
+        self.wait(None)
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Message;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Message>> {
+        // First, so that a message that comes after the look wakes the task.
+        self.inbox.slot.register(context);
+        self.inbox.take().map_or(Poll::Pending, |message| Poll::Ready(Some(message)))
     }
 }
 

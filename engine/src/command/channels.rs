@@ -6,14 +6,13 @@
 //! Locks are taken after those of the keyspace (events are published while stripes are held) and before those of a
 //! client's pushes. No two of them are held at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use crossbeam_channel::Sender;
-
 use crate::codec::glob::glob_match;
-use crate::sync::RwLock;
+use crate::slot::Slot;
 use crate::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use crate::sync::{Mutex, RwLock};
 
 use super::Client;
 
@@ -45,7 +44,27 @@ pub(crate) enum Subscriber {
     /// A session.
     Client(Arc<Client>),
     /// A subscription in Rust, by its number.
-    Local(u64, Sender<Message>),
+    Local(u64, Arc<Inbox>),
+}
+
+/// Messages that a subscription in Rust has yet to take.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    messages: Mutex<VecDeque<Message>>,
+    /// Where whoever wants the next one waits.
+    pub(crate) slot: Slot<()>,
+}
+
+impl Inbox {
+    fn put(&self, message: Message) {
+        self.messages.lock().push_back(message);
+        self.slot.wake();
+    }
+
+    /// The next message, if there is one.
+    pub(crate) fn take(&self) -> Option<Message> {
+        self.messages.lock().pop_front()
+    }
 }
 
 impl Subscriber {
@@ -166,8 +185,7 @@ fn deliver(subscribers: &[Subscriber], bytes: &[u8], message: impl Fn() -> Messa
     for subscriber in subscribers {
         match subscriber {
             Subscriber::Client(client) => client.push(bytes),
-            // Whoever has dropped the other end hears nothing more.
-            Subscriber::Local(_, sender) => drop(sender.send(message())),
+            Subscriber::Local(_, inbox) => inbox.put(message()),
         }
     }
 }
