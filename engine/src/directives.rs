@@ -115,6 +115,17 @@ pub(crate) const ENGINE: &[Directive] = &[
         .apply(|core, v| u64_of(&core.keyspace.settings().stream_node_max_bytes, v)),
     int("stream-node-max-entries", 0, LONG, "100")
         .apply(|core, v| u64_of(&core.keyspace.settings().stream_node_max_entries, v)),
+    // How values are written.
+    flag("rdbcompression", "yes").apply(|core, v| {
+        core.keyspace.settings().rdb_compression.store(v == "yes", Relaxed);
+        Ok(())
+    }),
+    Directive::new("rdb-version", Kind::Enum(&["10", "11"]), "11")
+        .apply(|core, v| u32_of(&core.keyspace.settings().rdb_version, v)),
+    Directive::new("rdb-dialect", Kind::Enum(&["redis", "valkey"]), "redis").apply(|core, v| {
+        core.keyspace.settings().rdb_for_valkey.store(v == "valkey", Relaxed);
+        Ok(())
+    }),
 ];
 
 const POLICIES: [&str; 8] = {

@@ -57,6 +57,7 @@ pub mod engine;
 pub mod error;
 pub mod keyspace;
 pub mod operation;
+pub mod rdb;
 pub mod session;
 mod slot;
 mod stopwatch;

@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up. A module may use its own room and those before it.
-const ROOMS: [&[&str]; 9] = [
+const ROOMS: [&[&str]; 10] = [
     &["sync", "sys", "error", "clock", "stopwatch", "slot"],
     &["codec"],
     &["table"],
     &["value"],
     &["keyspace"],
+    &["rdb"],
     &["operation"],
     &["command", "config", "directives", "background"],
     &["session"],

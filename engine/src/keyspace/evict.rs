@@ -281,6 +281,20 @@ impl View<'_> {
         u64::from(lru_idle_secs(self.now(), entry.clock()))
     }
 
+    /// Gives an entry the past that another engine knows of: seconds since it was used, or how often it is, whichever the
+    /// policy looks at.
+    pub fn set_usage(&self, entry: Entry<'_>, idle_secs: Option<u64>, frequency: Option<u8>) {
+        let is_lfu = self.space().settings().policy().is_lfu();
+        match (idle_secs, frequency) {
+            (Some(idle), _) if !is_lfu => {
+                let used = lru_clock(self.now()).wrapping_sub(u32::try_from(idle).unwrap_or(u32::MAX).min(0xff_ffff));
+                entry.set_clock(used & 0xff_ffff);
+            }
+            (_, Some(frequency)) if is_lfu => entry.set_clock(lfu_minutes(self.now()) << 8 | u32::from(frequency)),
+            _ => {}
+        }
+    }
+
     /// The entry's access frequency, under a policy that counts.
     pub fn frequency(&self, entry: Entry<'_>) -> u64 {
         u64::from(lfu_frequency(self.space().settings(), self.now(), entry.clock()))

@@ -99,6 +99,12 @@ pub struct Settings {
     pub stream_node_max_bytes: AtomicU64,
     /// `stream-node-max-entries`.
     pub stream_node_max_entries: AtomicU64,
+    /// The version of RDB that is written.
+    pub rdb_version: AtomicU32,
+    /// Whether what the families of servers do not share is written for Valkey instead of Redis.
+    pub rdb_for_valkey: AtomicBool,
+    /// `rdbcompression`.
+    pub rdb_compression: AtomicBool,
     policy: AtomicU8,
 }
 
@@ -127,6 +133,9 @@ impl Default for Settings {
             hll_sparse_max_bytes: AtomicU64::new(3000),
             stream_node_max_bytes: AtomicU64::new(4096),
             stream_node_max_entries: AtomicU64::new(100),
+            rdb_version: AtomicU32::new(11),
+            rdb_for_valkey: AtomicBool::new(false),
+            rdb_compression: AtomicBool::new(true),
             policy: AtomicU8::new(Policy::NoEviction as u8),
         }
     }

@@ -25,7 +25,7 @@ const fn event(name: &'static str) -> Event {
 }
 
 /// Up to where hashes are small.
-fn limits(settings: &Settings) -> HashLimits {
+pub(super) fn limits(settings: &Settings) -> HashLimits {
     HashLimits {
         entries: usize::try_from(settings.hash_max_listpack_entries.load(Relaxed)).unwrap_or(usize::MAX),
         value: usize::try_from(settings.hash_max_listpack_value.load(Relaxed)).unwrap_or(usize::MAX),

@@ -12,7 +12,7 @@ pub use crate::value::list::{Element, Side};
 use std::iter::Take;
 
 use crate::error::Result;
-use crate::keyspace::{Effect, Event, EventClass, Key, View};
+use crate::keyspace::{Effect, Event, EventClass, Key, Settings, View};
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::value::List;
 use crate::value::list::{Elements, Limits};
@@ -40,8 +40,7 @@ const fn event(name: &'static str) -> Event {
 }
 
 /// The directives for sizes of nodes.
-pub(super) fn limits(view: &View<'_>) -> Limits {
-    let settings = view.space().settings();
+pub(super) fn limits(settings: &Settings) -> Limits {
     let threshold = settings.list_packed_threshold.load(Relaxed);
     Limits::new(settings.list_max_listpack_size.load(Relaxed), usize::try_from(threshold).unwrap_or(usize::MAX))
 }
@@ -72,7 +71,7 @@ pub fn push<'a>(
     elements: impl Iterator<Item = &'a [u8]> + Clone,
     must_exist: bool,
 ) -> Result<usize> {
-    let limits = limits(view);
+    let limits = limits(view.space().settings());
     let mut list = if must_exist {
         let Some(list) = view.edit::<List>(key)? else { return Ok(0) };
         list
@@ -108,7 +107,7 @@ pub fn pop<R>(
     count: usize,
     read: impl FnOnce(usize, Part<'_>) -> R,
 ) -> Result<Option<R>> {
-    let limits = limits(view);
+    let limits = limits(view.space().settings());
     let Some(mut list) = view.edit::<List>(key)? else { return Ok(None) };
     let count = count.min(list.len());
     let result = read(count, list.walk(0, side).take(count));

@@ -6,7 +6,7 @@ pub use algebra::{Algebra, combine, inter_card, store};
 
 use crate::codec::glob::glob_match;
 use crate::error::Result;
-use crate::keyspace::{Effect, Event, EventClass, Key, View, random};
+use crate::keyspace::{Effect, Event, EventClass, Key, Settings, View, random};
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::value::Set;
 use crate::value::set::Limits;
@@ -17,8 +17,7 @@ const fn event(name: &'static str) -> Event {
     Event::new(EventClass::Set, name)
 }
 
-fn limits(view: &View<'_>) -> Limits {
-    let settings = view.space().settings();
+pub(super) fn limits(settings: &Settings) -> Limits {
     Limits {
         intset_entries: settings.set_max_intset_entries.load(Relaxed).min(1 << 30) as usize,
         listpack_entries: settings.set_max_listpack_entries.load(Relaxed) as usize,
@@ -31,7 +30,7 @@ fn limits(view: &View<'_>) -> Limits {
 /// # Errors
 /// [`WRONG_TYPE`](crate::Error::WRONG_TYPE), so for all of these.
 pub fn add<'a>(view: &mut View<'_>, key: &Key<'_>, members: impl Iterator<Item = &'a [u8]> + Clone) -> Result<usize> {
-    let limits = limits(view);
+    let limits = limits(view.space().settings());
     let mut set = view.edit_or_create::<Set>(key)?;
     let many = members.clone().count();
     if !set.is_new() {
@@ -156,7 +155,7 @@ impl Packed {
 /// # Errors
 /// As for [`add`].
 pub fn pop(view: &mut View<'_>, key: &Key<'_>, count: usize) -> Result<Packed> {
-    let limits = limits(view);
+    let limits = limits(view.space().settings());
     let Some(mut set) = view.edit::<Set>(key)? else { return Ok(Packed::default()) };
     let mut popped = Packed::default();
     let mut buffer = itoa::Buffer::new();
@@ -204,7 +203,7 @@ pub fn pop(view: &mut View<'_>, key: &Key<'_>, count: usize) -> Result<Packed> {
 /// # Errors
 /// As for [`add`].
 pub fn move_member(view: &mut View<'_>, from: &Key<'_>, to: &Key<'_>, member: &[u8]) -> Result<bool> {
-    let limits = limits(view);
+    let limits = limits(view.space().settings());
     view.drop_expired(from);
     view.drop_expired(to);
     let Some(set) = view.peek_as::<Set>(from)? else { return Ok(false) };

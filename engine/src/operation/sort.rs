@@ -242,7 +242,7 @@ pub fn sort_and_store(
     options: &SortOptions<'_>,
 ) -> Result<usize> {
     view.drop_expired(key);
-    let limits = limits(view);
+    let limits = limits(view.space().settings());
     let mut list = List::default();
     // As Redis: elements go into nodes one by one, and the list becomes a listpack at the end if it is short.
     list.become_quicklist();

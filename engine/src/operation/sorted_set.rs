@@ -14,15 +14,14 @@ pub use scan::{random, random_members, scan};
 
 use crate::codec::num;
 use crate::error::Result;
-use crate::keyspace::{Effect, Event, EventClass, Key, NewValue, View};
+use crate::keyspace::{Effect, Event, EventClass, Key, NewValue, Settings, View};
 use crate::operation::string::delete;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::value::SortedSet;
 use crate::value::sorted_set::{Builder, LexRange, Limits, ScoreRange};
 
 /// Up to where sorted sets stay small, by the directives.
-fn limits(view: &View<'_>) -> Limits {
-    let settings = view.space().settings();
+pub(super) fn limits(settings: &Settings) -> Limits {
     let limit = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     Limits {
         entries: limit(settings.zset_max_listpack_entries.load(Relaxed)),
@@ -72,7 +71,7 @@ pub fn store_built(
     name: &'static str,
     effect: impl FnOnce() -> Effect,
 ) -> usize {
-    let set = SortedSet::from_builder(built, limits(view));
+    let set = SortedSet::from_builder(built, limits(view.space().settings()));
     store(view, dest, set, name, effect)
 }
 

@@ -134,6 +134,16 @@ impl Set {
         }
     }
 
+    /// The intset that it is, if it is one.
+    pub fn as_intset(&self) -> Option<&Intset> {
+        if let Form3::First(ints) = self.0.form() { Some(ints) } else { None }
+    }
+
+    /// The listpack that it is, if it is one.
+    pub fn as_listpack(&self) -> Option<&Listpack> {
+        if let Form3::Second(pack) = self.0.form() { Some(pack) } else { None }
+    }
+
     /// Whether it is a table, whose members come in pieces when it is scanned.
     pub fn is_table(&self) -> bool {
         matches!(self.0.form(), Form3::Large(_))

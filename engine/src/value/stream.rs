@@ -10,7 +10,7 @@ mod id;
 mod tests;
 
 pub use block::{Entry, Fields};
-pub use entries::{BlockLimits, Entries, TooLarge, TrimTo, Walk};
+pub use entries::{BlockLimits, Entries, TooLarge, Totals, TrimTo, Walk};
 pub use group::{Consumer, ConsumerId, Group, GroupMut, Groups, Pending};
 pub use id::{IdText, NotAnId, StreamId};
 
@@ -28,6 +28,11 @@ struct Parts {
 }
 
 impl Stream {
+    /// A stream of entries, without groups.
+    pub fn from_entries(entries: Entries) -> Self {
+        Self(Box::new(Parts { entries, groups: Groups::default() }))
+    }
+
     /// How many entries it has.
     pub fn len(&self) -> usize {
         usize::try_from(self.0.entries.len()).unwrap_or(usize::MAX)

@@ -116,7 +116,6 @@ const WITHOUT_EFFECT: &[Entry] = &[
     yes_no("rdb-save-incremental-fsync", "yes").without_effect(PERSISTENCE),
     word("rdb-version-check", &["strict", "relaxed"], "strict").without_effect(PERSISTENCE),
     yes_no("rdbchecksum", "yes").fixed().without_effect(PERSISTENCE),
-    yes_no("rdbcompression", "yes").without_effect(PERSISTENCE),
     word("sanitize-dump-payload", &["no", "yes", "clients"], "no").without_effect(PERSISTENCE),
     text("save", "3600 1 300 100 60 10000").many().without_effect(PERSISTENCE),
     yes_no("stop-writes-on-bgsave-error", "yes").without_effect(PERSISTENCE),

@@ -1,5 +1,6 @@
 //! Keys whatever they hold.
 
+mod dump;
 pub(super) mod expire;
 mod object;
 mod scan;
@@ -44,6 +45,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         .keys(&[KeySpec::range(1, -1, 1, REMOVED)])
         .tips(PER_SHARD)
         .docs("1.0.0", "Deletes keys and says how many there were.", "O(N) for N keys", "key [key ...]"),
+    dump::DUMP,
     command("exists", -2, Run::Keys(&exists))
         .flags(READ_FAST)
         .keys(&[KeySpec::range(1, -1, 1, KeyFlags::RO)])
@@ -77,6 +79,8 @@ pub(super) const COMMANDS: &[Spec] = &[
         .flags(WRITE_FAST)
         .keys(&[KeySpec::at(1, MOVED), KeySpec::at(2, KeyFlags::OW.union(KeyFlags::INSERT))])
         .docs("1.0.0", "Renames a key unless the new name is taken.", "O(1)", "key newkey"),
+    dump::RESTORE,
+    dump::RESTORE_ASKING,
     scan::SCAN,
     command("touch", -2, Run::Keys(&touch))
         .flags(READ_FAST)

@@ -1,11 +1,13 @@
 //! What can be done to a key whatever it holds.
 
 mod database;
+mod dump;
 mod expire;
 mod object;
 mod scan;
 
 pub use database::{db_size, flush, swap};
+pub use dump::{RestoreOptions, check_free, dump, format, limits, restore};
 pub use expire::{Deadline, ExpireCondition, deadline, expire_at, persist};
 pub use object::{KeyType, encoding, encoding_of, frequency, idle_secs, key_type, refcount};
 pub use scan::{ScanOptions, keys, random_key, scan};

@@ -11,7 +11,7 @@ use crate::value::List;
 /// # Errors
 /// As for [`push`](super::push); [`Error::NO_SUCH_KEY`]; [`Error::OUT_OF_RANGE`].
 pub fn set(view: &mut View<'_>, key: &Key<'_>, index: i64, text: &[u8]) -> Result<()> {
-    let limits = limits(view);
+    let limits = limits(view.space().settings());
     let Some(mut list) = view.edit::<List>(key)? else { return Err(Error::NO_SUCH_KEY) };
     let at = place(index, list.len()).ok_or(Error::OUT_OF_RANGE)?;
     list.mark_changed();
@@ -30,7 +30,7 @@ pub fn set(view: &mut View<'_>, key: &Key<'_>, index: i64, text: &[u8]) -> Resul
 /// # Errors
 /// As for [`push`](super::push).
 pub fn insert(view: &mut View<'_>, key: &Key<'_>, behind: bool, pivot: &[u8], text: &[u8]) -> Result<i64> {
-    let limits = limits(view);
+    let limits = limits(view.space().settings());
     let Some(mut list) = view.edit::<List>(key)? else { return Ok(0) };
     list.grow(1, text.len(), limits);
     if !list.insert(pivot, behind, text, limits) {
@@ -51,7 +51,7 @@ pub fn insert(view: &mut View<'_>, key: &Key<'_>, behind: bool, pivot: &[u8], te
 /// # Errors
 /// As for [`push`](super::push).
 pub fn remove(view: &mut View<'_>, key: &Key<'_>, count: i64, text: &[u8]) -> Result<usize> {
-    let limits = limits(view);
+    let limits = limits(view.space().settings());
     let Some(mut list) = view.edit::<List>(key)? else { return Ok(0) };
     let from = if count < 0 { Side::Right } else { Side::Left };
     let most = if count == 0 { usize::MAX } else { usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX) };
@@ -74,7 +74,7 @@ pub fn remove(view: &mut View<'_>, key: &Key<'_>, count: i64, text: &[u8]) -> Re
 /// # Errors
 /// As for [`push`](super::push).
 pub fn trim(view: &mut View<'_>, key: &Key<'_>, start: i64, end: i64) -> Result<()> {
-    let limits = limits(view);
+    let limits = limits(view.space().settings());
     let Some(mut list) = view.edit::<List>(key)? else { return Ok(()) };
     let len = list.len();
     let (first, count) = clamp(start, end, len);

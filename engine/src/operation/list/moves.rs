@@ -20,7 +20,7 @@ pub fn move_between<R>(
     to: Side,
     read: impl FnOnce(Element<'_>) -> R,
 ) -> Result<Option<R>> {
-    let limits = limits(view);
+    let limits = limits(view.space().settings());
     let Some(mut list) = view.edit::<List>(source)? else { return Ok(None) };
     let Some(element) = list.end(from) else { return Ok(None) };
     let text: SmallVec<[u8; 128]> = SmallVec::from_slice(element.item().bytes(&mut itoa::Buffer::new()));

@@ -75,7 +75,7 @@ pub fn store(view: &mut View<'_>, how: Algebra, dest: &Key<'_>, keys: &[Key<'_>]
     for key in keys {
         view.drop_expired(key);
     }
-    let limits = limits(view);
+    let limits = limits(view.space().settings());
     let sets = read(view, keys)?;
     let set = match (how, sets.first()) {
         (Algebra::Diff, Some(Some(first))) if removes(&sets) => {

@@ -96,7 +96,7 @@ pub fn add(view: &mut View<'_>, key: &Key<'_>, pairs: &[(f64, &[u8])], options: 
     if pairs.iter().any(|(score, _)| score.is_nan()) {
         return Err(Error::NOT_FLOAT);
     }
-    let limits = limits(view);
+    let limits = limits(view.space().settings());
     let Some(mut set) = open(view, key, options)? else { return Ok(Added::default()) };
     let mut done = Added::default();
     let mut changed = SmallVec::<[(f64, &[u8]); 4]>::new();
@@ -137,7 +137,7 @@ pub fn incr(view: &mut View<'_>, key: &Key<'_>, by: f64, member: &[u8], options:
     if by.is_nan() {
         return Err(Error::NOT_FLOAT);
     }
-    let limits: Limits = limits(view);
+    let limits: Limits = limits(view.space().settings());
     let Some(mut set) = open(view, key, options)? else { return Ok(None) };
     let (mut sum, mut is_nan) = (None, false);
     let change = set.update(member, limits, |old| {

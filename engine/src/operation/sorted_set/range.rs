@@ -147,7 +147,7 @@ pub fn range<'v>(view: &'v View<'_>, key: &Key<'_>, range: &ZRange<'_>) -> Resul
 pub fn range_store(view: &mut View<'_>, dest: &Key<'_>, source: &Key<'_>, range: &ZRange<'_>) -> Result<usize> {
     // The effect reads the source again, so if it has expired it has to be gone by then.
     view.drop_expired(source);
-    let limits = limits(view);
+    let limits = limits(view.space().settings());
     let mut built = Builder::default();
     let mut buffer = itoa::Buffer::new();
     let part = range.of(view.read(source)?);

@@ -63,6 +63,47 @@ impl Block {
         block
     }
 
+    /// A block out of a listpack that nobody vouches for, with the number of its entries. Its ids have to follow `before`,
+    /// which becomes the last of them. Nothing if it is none.
+    pub(super) fn from_pack(master: StreamId, pack: Listpack, before: &mut Option<StreamId>) -> Option<(Self, u64)> {
+        let mut items = pack.iter();
+        let int = |items: &mut dyn Iterator<Item = Item<'_>>| items.next().and_then(Item::as_int);
+        let (live, deleted, number) = (int(&mut items)?, int(&mut items)?, int(&mut items)?);
+        let fields = usize::try_from(number).ok()?;
+        if fields > 0 {
+            items.nth(fields - 1)?;
+        }
+        if int(&mut items)? != 0 {
+            return None;
+        }
+        let (mut found, mut gone) = (0, 0);
+        while let Some(flags) = items.next() {
+            let flags = flags.as_int()?;
+            let (ms, seq) = (int(&mut items)? as u64, int(&mut items)? as u64);
+            let id = StreamId { ms: master.ms.wrapping_add(ms), seq: master.seq.wrapping_add(seq) };
+            if before.is_some_and(|before| id <= before) {
+                return None;
+            }
+            *before = Some(id);
+            let (words, elements) = match flags & SAME_FIELDS {
+                0 => {
+                    let own = int(&mut items)?;
+                    (usize::try_from(own).ok()?.checked_mul(2)?, own.checked_mul(2)?.checked_add(4)?)
+                }
+                _ => (fields, number.checked_add(3)?),
+            };
+            if words > 0 {
+                items.nth(words - 1)?;
+            }
+            if int(&mut items)? != elements {
+                return None;
+            }
+            *(if flags & DELETED == 0 { &mut found } else { &mut gone }) += 1;
+        }
+        let is_right = found == live && gone == deleted && live > 0 && u32::try_from(number).is_ok();
+        is_right.then(|| (Self { master, pack: pack.clone() }, live.unsigned_abs()))
+    }
+
     /// Adds an entry behind all others, and says whether that moved them.
     pub(super) fn push(&mut self, id: StreamId, words: &[&[u8]]) -> bool {
         let (live, same) = self.compare(words);

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use super::StreamId;
 use super::block::{Block, Entry};
 use crate::value::listpack::Pos;
-use crate::value::size_class;
+use crate::value::{Listpack, size_class};
 
 /// The most bytes of a block, whatever the setting, and of an entry's fields and values.
 const MAX_BLOCK: usize = 1 << 30;
@@ -44,6 +44,17 @@ pub struct TooLarge;
 pub struct Place {
     moves: u64,
     at: Pos,
+}
+
+/// What is known of the entries of a stream beside themselves.
+#[derive(Clone, Copy, Debug)]
+pub struct Totals {
+    /// The last id that was given out.
+    pub last: StreamId,
+    /// How many entries have ever been added.
+    pub added: u64,
+    /// The greatest id of a deleted entry.
+    pub max_deleted: StreamId,
 }
 
 /// The entries of a stream.
@@ -102,16 +113,31 @@ impl Entries {
         self.blocks.len()
     }
 
-    /// The blocks' listpacks.
-    #[cfg(test)]
-    pub(super) fn packs(&self) -> impl Iterator<Item = &crate::value::Listpack> {
-        self.blocks.iter().map(Block::pack)
+    /// The blocks, as RDB stores them: what their ids are differences to, and their listpacks.
+    pub fn packs(&self) -> impl Iterator<Item = (StreamId, &Listpack)> {
+        self.blocks.iter().map(|block| (block.master, block.pack()))
+    }
+
+    /// Entries out of blocks that nobody vouches for. Nothing if they are not what blocks have to be, or say other than
+    /// the totals. O(entries).
+    pub fn from_packs(packs: Vec<(StreamId, Listpack)>, totals: Totals) -> Option<Self> {
+        let Totals { last, added, max_deleted } = totals;
+        let mut entries = Self { last, added, max_deleted, ..Self::default() };
+        let mut before = None;
+        for (master, pack) in packs {
+            let (block, len) = Block::from_pack(master, pack, &mut before)?;
+            entries.len = entries.len.checked_add(len)?;
+            entries.pack_bytes += block.pack().bytes();
+            entries.blocks.push_back(block);
+        }
+        entries.first = entries.walk(StreamId::MIN, StreamId::MAX, false).next().map_or(StreamId::MIN, |e| e.id);
+        (before.is_none_or(|id| id <= last)).then_some(entries)
     }
 
     /// The bytes of the blocks as they are kept account of, and counted.
     #[cfg(test)]
     pub(super) fn pack_bytes(&self) -> (usize, usize) {
-        (self.pack_bytes, self.packs().map(crate::value::Listpack::bytes).sum())
+        (self.pack_bytes, self.packs().map(|(_, pack)| pack.bytes()).sum())
     }
 
     /// Bytes of all allocations. O(1).

@@ -86,7 +86,7 @@ fn check(entries: &Entries, model: &Model) {
     assert_eq!(entries.top_id(), model.keys().next_back().copied());
     let (kept, counted) = entries.pack_bytes();
     assert_eq!(kept, counted);
-    for pack in entries.packs() {
+    for (_, pack) in entries.packs() {
         assert!(Listpack::from_bytes(pack.as_bytes()).is_ok(), "a valid listpack");
     }
 }
@@ -198,7 +198,7 @@ fn blocks_are_in_the_layout_of_rdb() {
     let limits = BlockLimits { bytes: 4096, entries: 100 };
     assert_eq!(entries.push(StreamId::new(1, 1), &[b"f", b"v"], limits), Ok(()));
     assert_eq!(entries.push(StreamId::new(1, 2), &[b"f", b"5"], limits), Ok(()));
-    let items: Vec<Vec<u8>> = entries.packs().next().expect("a block").iter().map(|item| item.to_vec()).collect();
+    let items: Vec<Vec<u8>> = entries.packs().next().expect("a block").1.iter().map(|item| item.to_vec()).collect();
     let expected = ["2", "0", "1", "f", "0", "2", "0", "0", "v", "4", "2", "0", "1", "5", "4"];
     assert_eq!(items, expected.map(|text| text.as_bytes().to_vec()));
 }

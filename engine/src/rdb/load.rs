@@ -1,0 +1,262 @@
+//! RDB to values. Whatever form a value was written in, it gets the one that the limits of this engine ask for.
+
+use std::borrow::Cow;
+
+use super::read::{Damaged, Reader};
+use super::{kind, stream, ziplist};
+use crate::clock::Millis;
+use crate::value::hash::FieldDeadline;
+use crate::value::list::Side;
+use crate::value::listpack::Item;
+use crate::value::{Hash, HashLimits, Intset, List, Listpack, Set, SortedSet, Value, list, set, sorted_set};
+
+/// Up to where values are small.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "each is that of its type")]
+pub struct Limits {
+    pub list: list::Limits,
+    pub set: set::Limits,
+    pub hash: HashLimits,
+    pub sorted_set: sorted_set::Limits,
+}
+
+/// A value that was read.
+#[derive(Debug)]
+pub enum Loaded<'a> {
+    /// A string, which may be kept in its entry.
+    String(Cow<'a, [u8]>),
+    /// Any other value.
+    Value(Value),
+}
+
+type Result<T> = std::result::Result<T, Damaged>;
+
+/// Reads a value of a type. O(length).
+///
+/// # Errors
+/// If it is damaged, empty, or of a module.
+pub fn load<'a>(kind: u8, reader: &mut Reader<'a>, limits: &Limits) -> Result<Loaded<'a>> {
+    let at = reader.position();
+    let value = match kind {
+        kind::STRING => return reader.string().map(Loaded::String),
+        kind::LIST | kind::LIST_ZIPLIST | kind::LIST_QUICKLIST | kind::LIST_QUICKLIST_2 => {
+            Value::List(load_list(kind, reader, limits)?)
+        }
+        kind::SET | kind::SET_INTSET | kind::SET_LISTPACK => Value::Set(load_set(kind, reader, limits)?),
+        kind::ZSET | kind::ZSET_2 | kind::ZSET_ZIPLIST | kind::ZSET_LISTPACK => {
+            Value::SortedSet(load_sorted_set(kind, reader, limits)?)
+        }
+        kind::HASH | kind::HASH_ZIPMAP | kind::HASH_ZIPLIST | kind::HASH_LISTPACK => {
+            Value::Hash(load_hash(kind, reader, limits)?)
+        }
+        kind::HASH_2 | kind::HASH_METADATA | kind::HASH_LISTPACK_EX => {
+            Value::Hash(load_hash_with_deadlines(kind, reader, limits)?)
+        }
+        kind::STREAM_LISTPACKS | kind::STREAM_LISTPACKS_2 | kind::STREAM_LISTPACKS_3 => {
+            return stream::load(kind, reader).map(|stream| Loaded::Value(Value::Stream(stream)));
+        }
+        kind::MODULE | kind::MODULE_2 => return Err(Damaged { at, what: "a value that needs no module" }),
+        _ => return Err(Damaged { at, what: "a type of value" }),
+    };
+    let is_empty = match &value {
+        Value::List(list) => list.is_empty(),
+        Value::Set(set) => set.is_empty(),
+        Value::SortedSet(set) => set.is_empty(),
+        Value::Hash(hash) => hash.is_empty(),
+        Value::String(_) | Value::Stream(_) => false,
+    };
+    if is_empty { Err(Damaged { at, what: "elements" }) } else { Ok(Loaded::Value(value)) }
+}
+
+/// A small form within a string.
+fn packed<T>(reader: &mut Reader<'_>, what: &'static str, unpack: impl FnOnce(&[u8]) -> Option<T>) -> Result<T> {
+    let at = reader.position();
+    unpack(&reader.string()?).ok_or(Damaged { at, what })
+}
+
+fn listpack(reader: &mut Reader<'_>) -> Result<Listpack> {
+    packed(reader, "a listpack", |bytes| Listpack::from_bytes(bytes).ok())
+}
+
+/// The elements of a ziplist as those of a listpack, which keeps them in the same order.
+fn listpack_of_ziplist(reader: &mut Reader<'_>) -> Result<Listpack> {
+    packed(reader, "a ziplist", |bytes| {
+        let mut pack = Listpack::new();
+        pack.extend(ziplist::items(bytes)?);
+        Some(pack)
+    })
+}
+
+fn load_list(kind: u8, reader: &mut Reader<'_>, limits: &Limits) -> Result<List> {
+    let (mut list, limits) = (List::default(), limits.list);
+    let mut buffer = itoa::Buffer::new();
+    let mut add_all = |list: &mut List, pack: &Listpack| {
+        pack.iter().for_each(|item| list.push(Side::Right, item.bytes(&mut buffer), limits));
+    };
+    match kind {
+        kind::LIST => {
+            for _ in 0..reader.count(1)? {
+                list.grow(1, 0, limits);
+                list.push(Side::Right, &reader.string()?, limits);
+            }
+        }
+        kind::LIST_ZIPLIST => add_all(&mut list, &listpack_of_ziplist(reader)?),
+        kind::LIST_QUICKLIST => {
+            for _ in 0..reader.count(1)? {
+                add_all(&mut list, &listpack_of_ziplist(reader)?);
+            }
+        }
+        _ => {
+            for _ in 0..reader.count(2)? {
+                match reader.length()? {
+                    1 => list.push(Side::Right, &reader.string()?, limits),
+                    2 => add_all(&mut list, &listpack(reader)?),
+                    _ => return reader.damaged("a kind of node"),
+                }
+            }
+        }
+    }
+    Ok(list)
+}
+
+fn load_set(kind: u8, reader: &mut Reader<'_>, limits: &Limits) -> Result<Set> {
+    let limits = limits.set;
+    let at = reader.position();
+    let twice = Damaged { at, what: "members that are all different" };
+    let (mut members, mut buffer) = (None::<Set>, itoa::Buffer::new());
+    let mut add = |member: &[u8], expected: usize| {
+        let set = members.get_or_insert_with(|| Set::beginning_with(member, expected, limits));
+        if set.insert(member, limits) { Ok(()) } else { Err(twice) }
+    };
+    match kind {
+        kind::SET_INTSET => {
+            let ints = packed(reader, "an intset", |bytes| Intset::from_bytes(bytes).ok())?;
+            for n in ints.iter() {
+                add(buffer.format(n).as_bytes(), ints.len())?;
+            }
+        }
+        kind::SET_LISTPACK => {
+            let pack = listpack(reader)?;
+            for item in pack.iter() {
+                add(item.bytes(&mut buffer), pack.len())?;
+            }
+        }
+        _ => {
+            let count = reader.count(1)?;
+            for _ in 0..count {
+                add(&reader.string()?, count)?;
+            }
+        }
+    }
+    Ok(members.unwrap_or_default())
+}
+
+fn load_sorted_set(kind: u8, reader: &mut Reader<'_>, limits: &Limits) -> Result<SortedSet> {
+    let at = reader.position();
+    let mut set = SortedSet::default();
+    let mut add = |member: &[u8], score: f64| {
+        let new = !score.is_nan() && set.set(member, score, limits.sorted_set) == sorted_set::Change::Added;
+        if new { Ok(()) } else { Err(Damaged { at, what: "members that are all different, with scores" }) }
+    };
+    if matches!(kind, kind::ZSET | kind::ZSET_2) {
+        for _ in 0..reader.count(2)? {
+            let member = reader.string()?;
+            add(&member, if kind == kind::ZSET_2 { reader.double()? } else { reader.old_double()? })?;
+        }
+        return Ok(set);
+    }
+    let pack = if kind == kind::ZSET_LISTPACK { listpack(reader)? } else { listpack_of_ziplist(reader)? };
+    let (mut items, mut buffer) = (pack.iter(), itoa::Buffer::new());
+    while let Some(member) = items.next() {
+        let score = items.next().and_then(|item| match item {
+            Item::Int(n) => Some(n as f64),
+            Item::Bytes(text) => crate::codec::num::parse_f64(text),
+        });
+        add(member.bytes(&mut buffer), score.unwrap_or(f64::NAN))?;
+    }
+    Ok(set)
+}
+
+/// A hash that grows by fields that are all different.
+struct Fields {
+    hash: Hash,
+    limits: HashLimits,
+    at: usize,
+}
+
+impl Fields {
+    fn new(reader: &Reader<'_>, limits: &Limits) -> Self {
+        Self { hash: Hash::default(), limits: limits.hash, at: reader.position() }
+    }
+
+    fn add(&mut self, field: &[u8], value: &[u8], deadline: Option<Millis>) -> Result<()> {
+        let deadline = deadline.map_or(FieldDeadline::Clear, FieldDeadline::At);
+        match self.hash.set(field, value, deadline, self.limits) {
+            true => Ok(()),
+            false => Err(Damaged { at: self.at, what: "fields that are all different" }),
+        }
+    }
+}
+
+fn load_hash(kind: u8, reader: &mut Reader<'_>, limits: &Limits) -> Result<Hash> {
+    let mut fields = Fields::new(reader, limits);
+    match kind {
+        kind::HASH => {
+            for _ in 0..reader.count(2)? {
+                let (field, value) = (reader.string()?, reader.string()?);
+                fields.add(&field, &value, None)?;
+            }
+        }
+        kind::HASH_ZIPMAP => {
+            let at = reader.position();
+            let map = reader.string()?;
+            let items = ziplist::zipmap_items(&map).ok_or(Damaged { at, what: "a zipmap" })?;
+            for pair in items.chunks_exact(2) {
+                fields.add(pair[0], pair[1], None)?;
+            }
+        }
+        _ => {
+            let pack = if kind == kind::HASH_LISTPACK { listpack(reader)? } else { listpack_of_ziplist(reader)? };
+            let (mut items, mut names, mut values) = (pack.iter(), itoa::Buffer::new(), itoa::Buffer::new());
+            while let Some(field) = items.next() {
+                let Some(value) = items.next() else { return reader.damaged("a value for each field") };
+                fields.add(field.bytes(&mut names), value.bytes(&mut values), None)?;
+            }
+        }
+    }
+    Ok(fields.hash)
+}
+
+fn load_hash_with_deadlines(kind: u8, reader: &mut Reader<'_>, limits: &Limits) -> Result<Hash> {
+    let mut fields = Fields::new(reader, limits);
+    match kind {
+        kind::HASH_2 => {
+            for _ in 0..reader.count(10)? {
+                let (field, value) = (reader.string()?, reader.string()?);
+                fields.add(&field, &value, u64::try_from(reader.millis()?).ok())?;
+            }
+        }
+        kind::HASH_METADATA => {
+            let earliest = reader.millis()?.max(0).unsigned_abs();
+            for _ in 0..reader.count(3)? {
+                let after = reader.length()?;
+                let deadline = after.checked_sub(1).map(|after| earliest.saturating_add(after));
+                let (field, value) = (reader.string()?, reader.string()?);
+                fields.add(&field, &value, deadline)?;
+            }
+        }
+        _ => {
+            reader.millis()?;
+            let pack = listpack(reader)?;
+            let (mut items, mut names, mut values) = (pack.iter(), itoa::Buffer::new(), itoa::Buffer::new());
+            while let Some(field) = items.next() {
+                let (Some(value), Some(Item::Int(deadline))) = (items.next(), items.next()) else {
+                    return reader.damaged("a value and a deadline for each field");
+                };
+                let deadline = u64::try_from(deadline).ok().filter(|&at| at > 0);
+                fields.add(field.bytes(&mut names), value.bytes(&mut values), deadline)?;
+            }
+        }
+    }
+    Ok(fields.hash)
+}
