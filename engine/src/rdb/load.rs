@@ -1,6 +1,7 @@
 //! RDB to values. Whatever form a value was written in, it gets the one that the limits of this engine ask for.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::read::{Damaged, Reader};
 use super::{kind, stream, ziplist};
@@ -78,6 +79,22 @@ fn listpack(reader: &mut Reader<'_>) -> Result<Listpack> {
     packed(reader, "a listpack", |bytes| Listpack::from_bytes(bytes).ok())
 }
 
+/// Whether every `step`th item of a listpack is another one.
+fn all_different(pack: &Listpack, step: usize) -> bool {
+    /// Up to here, comparing each with each is quicker.
+    const FEW: usize = 24;
+    let items = || pack.iter().step_by(step);
+    if pack.len() / step <= FEW {
+        let mut buffer = itoa::Buffer::new();
+        return items().enumerate().all(|(i, item)| {
+            let text = item.bytes(&mut buffer);
+            items().skip(i + 1).all(|other| !other.is(text))
+        });
+    }
+    let mut seen = HashSet::with_capacity(pack.len() / step);
+    items().all(|item| seen.insert(item.to_vec()))
+}
+
 /// The elements of a ziplist as those of a listpack, which keeps them in the same order.
 fn listpack_of_ziplist(reader: &mut Reader<'_>) -> Result<Listpack> {
     packed(reader, "a ziplist", |bytes| {
@@ -102,12 +119,12 @@ fn load_list(kind: u8, reader: &mut Reader<'_>, limits: &Limits) -> Result<List>
         }
         kind::LIST_ZIPLIST => add_all(&mut list, &listpack_of_ziplist(reader)?),
         kind::LIST_QUICKLIST => {
-            for _ in 0..reader.count(1)? {
+            for _ in 0..nodes(&mut list, reader)? {
                 add_all(&mut list, &listpack_of_ziplist(reader)?);
             }
         }
         _ => {
-            for _ in 0..reader.count(2)? {
+            for _ in 0..nodes(&mut list, reader)? {
                 match reader.length()? {
                     1 => list.push(Side::Right, &reader.string()?, limits),
                     2 => add_all(&mut list, &listpack(reader)?),
@@ -117,6 +134,15 @@ fn load_list(kind: u8, reader: &mut Reader<'_>, limits: &Limits) -> Result<List>
         }
     }
     Ok(list)
+}
+
+/// How many nodes a list has. One of several stays a quicklist, also if its elements would fit into one listpack.
+fn nodes(list: &mut List, reader: &mut Reader<'_>) -> Result<usize> {
+    let count = reader.count(1)?;
+    if count > 1 {
+        list.become_quicklist();
+    }
+    Ok(count)
 }
 
 fn load_set(kind: u8, reader: &mut Reader<'_>, limits: &Limits) -> Result<Set> {
@@ -131,12 +157,18 @@ fn load_set(kind: u8, reader: &mut Reader<'_>, limits: &Limits) -> Result<Set> {
     match kind {
         kind::SET_INTSET => {
             let ints = packed(reader, "an intset", |bytes| Intset::from_bytes(bytes).ok())?;
+            if ints.len() <= limits.intset_entries {
+                return Ok(Set::from_intset(ints));
+            }
             for n in ints.iter() {
                 add(buffer.format(n).as_bytes(), ints.len())?;
             }
         }
         kind::SET_LISTPACK => {
             let pack = listpack(reader)?;
+            if pack.len() <= limits.listpack_entries {
+                return if all_different(&pack, 1) { Ok(Set::from_listpack(pack)) } else { Err(twice) };
+            }
             for item in pack.iter() {
                 add(item.bytes(&mut buffer), pack.len())?;
             }
@@ -166,15 +198,37 @@ fn load_sorted_set(kind: u8, reader: &mut Reader<'_>, limits: &Limits) -> Result
         return Ok(set);
     }
     let pack = if kind == kind::ZSET_LISTPACK { listpack(reader)? } else { listpack_of_ziplist(reader)? };
-    let (mut items, mut buffer) = (pack.iter(), itoa::Buffer::new());
-    while let Some(member) = items.next() {
+    if pack.len() / 2 <= limits.sorted_set.entries && all_different(&pack, 2) && is_in_order(&pack) {
+        return Ok(SortedSet::from_listpack(pack));
+    }
+    let mut buffer = itoa::Buffer::new();
+    for (member, score) in scored(&pack) {
+        add(member.bytes(&mut buffer), score)?;
+    }
+    Ok(set)
+}
+
+/// The members of a listpack with their scores, which are NaN where there is none.
+fn scored(pack: &Listpack) -> impl Iterator<Item = (Item<'_>, f64)> {
+    let mut items = pack.iter();
+    std::iter::from_fn(move || {
+        let member = items.next()?;
         let score = items.next().and_then(|item| match item {
             Item::Int(n) => Some(n as f64),
             Item::Bytes(text) => crate::codec::num::parse_f64(text),
         });
-        add(member.bytes(&mut buffer), score.unwrap_or(f64::NAN))?;
-    }
-    Ok(set)
+        Some((member, score.unwrap_or(f64::NAN)))
+    })
+}
+
+fn is_in_order(pack: &Listpack) -> bool {
+    let (mut before, mut buffer) = (None::<(f64, Vec<u8>)>, itoa::Buffer::new());
+    scored(pack).all(|(member, score)| {
+        let text = member.bytes(&mut buffer);
+        let follows = before.as_ref().is_none_or(|(s, m)| *s < score || *s == score && m[..] < *text);
+        before = Some((score, text.to_vec()));
+        follows && !score.is_nan()
+    })
 }
 
 /// A hash that grows by fields that are all different.
@@ -217,6 +271,9 @@ fn load_hash(kind: u8, reader: &mut Reader<'_>, limits: &Limits) -> Result<Hash>
         }
         _ => {
             let pack = if kind == kind::HASH_LISTPACK { listpack(reader)? } else { listpack_of_ziplist(reader)? };
+            if pack.len() % 2 == 0 && pack.len() / 2 <= limits.hash.entries && all_different(&pack, 2) {
+                return Ok(Hash::from_listpack(pack));
+            }
             let (mut items, mut names, mut values) = (pack.iter(), itoa::Buffer::new(), itoa::Buffer::new());
             while let Some(field) = items.next() {
                 let Some(value) = items.next() else { return reader.damaged("a value for each field") };

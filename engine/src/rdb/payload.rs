@@ -28,7 +28,7 @@ pub fn seal(value: ValueRef<'_>, format: Format) -> Vec<u8> {
     payload
 }
 
-/// The type and the value of a payload whose version and checksum are right. A checksum of zero says that there is none.
+/// The type and the value of a payload whose version and checksum are right.
 ///
 /// # Errors
 /// [`BadPayload`].
@@ -37,7 +37,7 @@ pub fn open(payload: &[u8]) -> Result<(u8, &[u8]), BadPayload> {
     let (version, sum) = footer.split_first_chunk::<2>().ok_or(BadPayload)?;
     let sum = sum.first_chunk().map(|sum| u64::from_le_bytes(*sum)).ok_or(BadPayload)?;
     let summed = payload.get(..payload.len() - 8).ok_or(BadPayload)?;
-    if !is_readable(u16::from_le_bytes(*version)) || (sum != 0 && sum != crc64(0, summed)) {
+    if !is_readable(u16::from_le_bytes(*version)) || sum != crc64(0, summed) {
         return Err(BadPayload);
     }
     body.split_first().map(|(kind, value)| (*kind, value)).ok_or(BadPayload)

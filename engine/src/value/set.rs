@@ -134,6 +134,16 @@ impl Set {
         }
     }
 
+    /// A small set out of an intset.
+    pub fn from_intset(ints: Intset) -> Self {
+        Self(Compact3::first(ints))
+    }
+
+    /// A small set out of a listpack of members that are all different.
+    pub fn from_listpack(pack: Listpack) -> Self {
+        Self(Compact3::second(pack))
+    }
+
     /// The intset that it is, if it is one.
     pub fn as_intset(&self) -> Option<&Intset> {
         if let Form3::First(ints) = self.0.form() { Some(ints) } else { None }

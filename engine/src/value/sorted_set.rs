@@ -100,6 +100,11 @@ impl SortedSet {
         }
     }
 
+    /// A small sorted set out of a listpack of members, all different and in order, each with its score behind it.
+    pub fn from_listpack(pack: Listpack) -> Self {
+        Self(Compact::small(pack))
+    }
+
     /// The listpack of members and scores, while the set is small.
     pub fn as_listpack(&self) -> Option<&Listpack> {
         match self.0.form() {
