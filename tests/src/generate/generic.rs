@@ -4,7 +4,7 @@ use super::{Command, Generator, Reading, Step, argv};
 
 pub(super) fn step(g: &mut Generator) -> Step {
     let key = g.key();
-    let command = match g.rng.below(33) {
+    let command = match g.rng.below(36) {
         0 => [argv![*g.rng.pick(&[&"DEL", &"UNLINK"])], g.keys(3)].concat(),
         1 => [argv![*g.rng.pick(&[&"EXISTS", &"TOUCH"])], g.keys(5)].concat(),
         2..=8 => expire(g, key),
@@ -23,6 +23,7 @@ pub(super) fn step(g: &mut Generator) -> Step {
         29 => argv!["TYPE", key],
         30 => argv!["SELECT", g.database()],
         31 => argv!["SWAPDB", g.database(), g.database()],
+        32..=34 => restore(g, key),
         _ => argv!["DBSIZE"],
     };
     Step::one(g.spoil(command))
@@ -53,6 +54,45 @@ fn copy(g: &mut Generator, key: Vec<u8>) -> Command {
             0..=3 => vec![g.word("DB"), g.database()],
             4..=7 => vec![g.word("REPLACE")],
             _ => vec![g.word_of(&["DB", "FOO", ""])],
+        });
+    }
+    command
+}
+
+/// What Redis 7.0 gives for a string, an integer, and a list, a hash, a set and a sorted set of a few elements.
+const PAYLOADS: [&[u8]; 6] = [
+    b"\x00\x05hello\n\x00cr\xdfve4 \n",
+    b"\x00\xc190\n\x00\x9d\x94\xea'\x93\xfc\x08\xb9",
+    b"\x12\x01\x02\r\r\x00\x00\x00\x02\x00\x81a\x02\x81b\x02\xff\n\x00h\xeb\n\x89\x13A\xbb\xb1",
+    b"\x10\r\r\x00\x00\x00\x02\x00\x81f\x02\x81v\x02\xff\n\x00 \xf1=D#T\x08\x9d",
+    b"\x02\x02\x01b\x01a\n\x00u\xd9\x9d\x83^\xf8_e",
+    b"\x11\x0f\x0f\x00\x00\x00\x02\x00\x81m\x02\x831.5\x04\xff\n\x00I\xd9\x87`x%N\x8a",
+];
+
+fn restore(g: &mut Generator, key: Vec<u8>) -> Command {
+    let mut payload = g.rng.pick(&PAYLOADS).to_vec();
+    if g.rng.one_in(8) {
+        let at = g.rng.below(payload.len() as u64) as usize;
+        payload[at] ^= 1 << g.rng.below(8);
+    }
+    let absolute = g.rng.one_in(3);
+    let ttl = match g.rng.below(6) {
+        0..=2 => b"0".to_vec(),
+        3 => g.bad_integer(),
+        _ if absolute => g.absolute(true),
+        // Not so far away that Redis's sum wraps.
+        _ => g.rng.between(100_000_000, 1_000_000_000_000).to_string().into(),
+    };
+    let mut command = argv!["RESTORE", key, ttl, payload];
+    if absolute {
+        command.push(g.word("ABSTTL"));
+    }
+    for _ in 0..g.rng.below(3) {
+        command.extend(match g.rng.below(9) {
+            0..=5 => vec![g.word("REPLACE")],
+            6 => vec![g.word("IDLETIME"), g.integer()],
+            7 => vec![g.word("FREQ"), g.integer()],
+            _ => vec![g.word_of(&["IDLETIME", "FREQ", "FOO", ""])],
         });
     }
     command

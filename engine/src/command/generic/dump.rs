@@ -64,7 +64,9 @@ fn restore(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Resul
     generic::check_free(view, &key, options.replace)?;
     let ttl = u64::try_from(args.int(2)?).map_err(|_| Error::new("ERR Invalid TTL value, must be >= 0"))?;
     if ttl > 0 {
-        options.deadline = Some(if absolute { ttl } else { ttl.saturating_add(view.now()) });
+        // A time beyond what 63 bits can say is one in the past, as in Redis: the key is gone at once.
+        let at = if absolute { ttl } else { ttl.saturating_add(view.now()) };
+        options.deadline = Some(if i64::try_from(at).is_ok() { at } else { 0 });
     }
     generic::restore(view, &key, args.get(3), &options)?;
     reply.ok();
