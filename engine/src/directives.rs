@@ -27,6 +27,9 @@ pub(crate) const ENGINE: &[Directive] = &[
         core.auth.require(value.as_bytes());
         Ok(())
     }),
+    // The directory is there for whoever has one; the server enters it.
+    Directive::new("dir", Kind::Text, "").fixed(),
+    Directive::new("dbfilename", Kind::Custom(file_name), "dump.rdb"),
     Directive::new("enable-debug-command", Kind::Enum(&["no", "yes", "local"]), "no").fixed(),
     // Limits.
     memory("maxmemory", 0, "0").apply(|core, v| u64_of(&core.keyspace.settings().maxmemory, v)),
@@ -127,6 +130,14 @@ pub(crate) const ENGINE: &[Directive] = &[
         Ok(())
     }),
 ];
+
+/// A name of a file, without a path.
+fn file_name(name: &str) -> Result<String, String> {
+    if name.contains(['/', '\\', '\0']) || name.is_empty() {
+        return Err("dbfilename can't be a path, just a filename".into());
+    }
+    Ok(name.to_owned())
+}
 
 const POLICIES: [&str; 8] = {
     let mut names = [""; 8];

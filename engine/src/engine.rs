@@ -28,6 +28,7 @@ pub struct Options {
     commands: Vec<Spec>,
     directives: Vec<Directive>,
     config: Vec<(String, String)>,
+    dir: Option<std::path::PathBuf>,
     host: Option<Arc<dyn Host>>,
 }
 
@@ -63,6 +64,13 @@ impl Options {
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
+        self
+    }
+
+    /// The directory that the engine loads its keys from when it is opened, and saves them to.
+    #[must_use]
+    pub fn dir(mut self, path: impl AsRef<std::path::Path>) -> Self {
+        self.dir = Some(path.as_ref().to_path_buf());
         self
     }
 
@@ -113,6 +121,10 @@ impl Engine {
         if let Some(databases) = options.databases {
             config.preset("databases", &databases.to_string())?;
         }
+        if let Some(dir) = &options.dir {
+            let dir = dir.to_str().ok_or_else(|| Error::new("ERR the path of the directory is not UTF-8"))?;
+            config.preset("dir", dir)?;
+        }
         for (name, value) in &options.config {
             config.preset(name, value)?;
         }
@@ -128,6 +140,9 @@ impl Engine {
         if let Some(host) = options.host {
             core.set_host(host);
         }
+        if options.dir.is_some() {
+            core.load()?;
+        }
         Ok(Self { core: Arc::new(core) })
     }
 
@@ -141,6 +156,14 @@ impl Engine {
         } else {
             Err(Error::DB_INDEX)
         }
+    }
+
+    /// Writes all keys to the file in the engine's directory (`SAVE`). Whoever writes waits meanwhile. O(keys).
+    ///
+    /// # Errors
+    /// If the engine has no directory, or the file cannot be written: then it is as it was.
+    pub fn snapshot(&self) -> Result<()> {
+        self.core.save().map(drop)
     }
 
     /// What all sessions share.

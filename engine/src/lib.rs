@@ -55,6 +55,7 @@ pub mod config;
 mod directives;
 pub mod engine;
 pub mod error;
+mod files;
 pub mod keyspace;
 pub mod operation;
 pub mod rdb;

@@ -4,6 +4,7 @@
 pub mod bytes;
 pub mod commands;
 pub mod differential;
+pub mod fill;
 pub mod generate;
 pub mod normalise;
 pub mod raw;

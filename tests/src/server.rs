@@ -96,6 +96,12 @@ impl Server {
         &self.address
     }
 
+    /// Where its files are; nothing for a server that this test did not start.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.process.as_ref().map(|process| &*process.folder)
+    }
+
     /// A new connection.
     ///
     /// # Panics

@@ -3,75 +3,14 @@
 
 use carnelian_tests::bytes::command_text;
 use carnelian_tests::differential::{Peer, keyspaces_differ};
-use carnelian_tests::generate::{Generator, Reading, Type};
+use carnelian_tests::fill::fill;
 use carnelian_tests::resp::{Client, Reply};
 use carnelian_tests::server::Server;
 use carnelian_tests::share;
 
 /// How many streams of commands go each way with each peer, in full.
 const STREAMS: u64 = 200;
-/// Commands of a stream.
-const COMMANDS: usize = 400;
 const ARGUMENTS: &[&str] = &["--enable-debug-command", "yes"];
-
-const TYPES: [Type; 7] =
-    [Type::List, Type::Set, Type::Hash, Type::SortedSet, Type::Stream, Type::HyperLogLog, Type::Geo];
-
-/// Fills a server with what random commands leave, and small and large values of every kind.
-fn fill(client: &mut Client, seed: u64, peer: Peer) {
-    client.call(&["FLUSHALL"]);
-    let mut generator = Generator::new(seed);
-    for i in 0..COMMANDS {
-        let with_fields = peer != Peer::Redis7 && i % 3 == 0;
-        let step = match i % 8 {
-            _ if with_fields => generator.fields_step(),
-            7 => generator.step(),
-            kind => generator.step_of(TYPES[kind]),
-        };
-        let goes_on = |command: &Vec<Vec<u8>>| {
-            let name = command.first().map(|name| name.to_ascii_lowercase()).unwrap_or_default();
-            // Of the caller's state, only the keyspace is of interest here.
-            ![
-                "select",
-                "client",
-                "config",
-                "quit",
-                "reset",
-                "auth",
-                "hello",
-                "multi",
-                "subscribe",
-                "psubscribe",
-                "ssubscribe",
-                "monitor",
-                "shutdown",
-                "debug",
-                "swapdb",
-                "command",
-                "slowlog",
-                "latency",
-            ]
-            .iter()
-            .any(|other| name == other.as_bytes())
-        };
-        if step.reading == Reading::Each && step.commands.iter().all(goes_on) {
-            step.commands.iter().for_each(|command| drop(client.call(command)));
-        }
-    }
-    for i in 0..300 {
-        let n = i.to_string();
-        let text = n.repeat(i % 30 + 1);
-        client.call(&["RPUSH", "big:list", &text]);
-        client.call(&["SADD", "big:set", &text]);
-        client.call(&["HSET", "big:hash", &n, &text]);
-        client.call(&["ZADD", "big:zset", &format!("{}.25", i * i), &text]);
-        client.call(&["XADD", "big:stream", &format!("{i}-1"), &format!("field{}", i % 3), &text]);
-        client.call(&["SADD", "big:ints", &(i * 1_000_003).to_string()]);
-    }
-    client.call(&["SET", "long", &"abcdefgh0123".repeat(5000)]);
-    client.call(&["EXPIRE", "big:list", "100000"]);
-    client.call(&["RPUSH", "one:list", &"x".repeat(20_000), "y"]);
-}
 
 /// All keys of a server as commands that make them again.
 fn payloads(client: &mut Client) -> Vec<Vec<Vec<u8>>> {

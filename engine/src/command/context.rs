@@ -7,6 +7,7 @@ use super::blocking::Blocked;
 use super::host::Embedded;
 use super::monitor::Monitors;
 use super::notify::Notifier;
+use super::persistence::Saves;
 use super::tracking::{Tracking, TrackingFigures};
 use super::transactions::Transaction;
 use super::{
@@ -42,6 +43,8 @@ pub struct Core {
     pub(crate) tracking: Arc<Tracking>,
     /// Who is shown commands.
     pub(crate) monitors: Monitors,
+    /// What is known of the file.
+    pub(crate) saves: Saves,
     /// Who may come in.
     pub auth: Auth,
     /// Commands that were slow or large.
@@ -105,6 +108,7 @@ impl Core {
             notifier,
             tracking,
             monitors: Monitors::default(),
+            saves: Saves::new(run.since),
             auth: Auth::default(),
             logs: CommandLogs::default(),
             latency: LatencyMonitor::default(),

@@ -13,6 +13,7 @@ use crate::codec::glob::glob_match;
 use crate::codec::num;
 use crate::error::{Error, Result};
 use crate::keyspace::Access;
+use crate::operation::generic;
 use crate::operation::string;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::sys;
@@ -46,6 +47,8 @@ const HELP: &[&str] = &[
     "    Log the nodes of a quicklist.",
     "QUICKLIST-PACKED-THRESHOLD <size>",
     "    Accepted, and without effect: long elements of a list have blocks of their own anyhow.",
+    "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
+    "    Write the file, forget all keys and read it again, or a part of that.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Say whether expired keys are looked for.",
     "SET-DISABLE-DENY-SCRIPTS <0|1>",
@@ -110,6 +113,7 @@ fn debug(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> R
             context.core.keyspace.settings().list_packed_threshold.store(size, Relaxed);
             reply.ok();
         }
+        (b"reload", options) => reload(context, options, reply)?,
         (b"set-active-expire", [on]) => {
             context.core.keyspace.settings().active_expire.store(number(on) != 0, Relaxed);
             reply.ok();
@@ -148,6 +152,30 @@ fn structure_sizes() -> String {
         size_of::<crate::value::Value>(),
         size_of::<super::Client>()
     )
+}
+
+/// What is read takes the place of keys that stayed, as if MERGE were said. Others may see the keys go and come.
+fn reload(context: &mut Context<'_>, options: &[&[u8]], reply: &mut Reply<'_>) -> Result<()> {
+    let is = |word: &str| options.iter().any(|option| option.eq_ignore_ascii_case(word.as_bytes()));
+    let known = ["merge", "noflush", "nosave"].iter().filter(|word| is(word)).count();
+    if known < options.len() {
+        return Err(Error::new("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."));
+    }
+    if context.held.is_some() {
+        return Err(Error::REENTERED);
+    }
+    if !is("nosave") {
+        context.core.save()?;
+    }
+    if !is("noflush") {
+        context.on_everything(Access::Write, |view| {
+            generic::flush(view, None, false);
+            Ok(())
+        })?;
+    }
+    context.core.load()?.ok_or_else(|| Error::new("ERR Error trying to load the RDB dump, check server logs"))?;
+    reply.ok();
+    Ok(())
 }
 
 fn populate(context: &mut Context<'_>, count: &[u8], options: &[&[u8]], reply: &mut Reply<'_>) -> Result<()> {

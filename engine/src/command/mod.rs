@@ -37,6 +37,7 @@ mod list;
 mod lolwut;
 mod memory;
 mod monitor;
+mod persistence;
 mod pubsub;
 mod server;
 mod set;
@@ -86,6 +87,7 @@ pub(crate) const ENGINE: &[&[Spec]] = &[
     pubsub::COMMANDS,
     transactions::COMMANDS,
     server::COMMANDS,
+    persistence::COMMANDS,
     info::COMMANDS,
     introspection::COMMANDS,
     config_commands::COMMANDS,

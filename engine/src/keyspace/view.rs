@@ -538,6 +538,11 @@ impl<'k> View<'k> {
         self.announce(key, event);
     }
 
+    /// Whether somebody hears of effects.
+    pub fn wants_effects(&self) -> bool {
+        self.marks.wanted.contains(Wants::EFFECTS)
+    }
+
     /// Records a change that no event goes with.
     pub fn record_effect(&mut self, effect: impl FnOnce() -> Effect) {
         self.changes += 1;

@@ -11,6 +11,7 @@ pub mod hash;
 pub mod hyperloglog;
 pub mod list;
 pub mod set;
+pub mod snapshot;
 pub mod sort;
 pub mod sorted_set;
 pub mod stream;

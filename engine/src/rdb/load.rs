@@ -11,6 +11,9 @@ use crate::value::list::Side;
 use crate::value::listpack::Item;
 use crate::value::{Hash, HashLimits, Intset, List, Listpack, Set, SortedSet, Value, list, set, sorted_set};
 
+/// What is wrong with a collection that is empty and otherwise as it should be: all of it has been read.
+pub(super) const NO_ELEMENTS: &str = "elements";
+
 /// Up to where values are small.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "each is that of its type")]
@@ -66,7 +69,7 @@ pub fn load<'a>(kind: u8, reader: &mut Reader<'a>, limits: &Limits) -> Result<Lo
         Value::Hash(hash) => hash.is_empty(),
         Value::String(_) | Value::Stream(_) => false,
     };
-    if is_empty { Err(Damaged { at, what: "elements" }) } else { Ok(Loaded::Value(value)) }
+    if is_empty { Err(Damaged { at, what: NO_ELEMENTS }) } else { Ok(Loaded::Value(value)) }
 }
 
 /// A small form within a string.

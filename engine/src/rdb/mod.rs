@@ -4,6 +4,7 @@
 //! may meet. Nothing that is read is trusted: lengths reserve no memory that the rest of the input cannot fill, every
 //! small form is looked through before it is kept, and whatever is wrong is an error with its place.
 
+mod file;
 mod load;
 mod payload;
 mod read;
@@ -14,6 +15,7 @@ mod tests;
 mod write;
 mod ziplist;
 
+pub use file::{About, FileWriter, Part, read};
 pub use load::{Limits, Loaded, load};
 pub use payload::{BadPayload, open, seal};
 pub use read::{Damaged, Reader};

@@ -54,7 +54,7 @@ fn content(value: &Value) -> String {
         Value::Hash(hash) => {
             let mut all = Vec::new();
             hash.for_each_with_deadline(|f, v, d| {
-                all.push(format!("{}={} {d:?}", show(&f.to_vec()), show(&v.to_vec())))
+                all.push(format!("{}={} {d:?}", show(&f.to_vec()), show(&v.to_vec())));
             });
             all.sort();
             all.join(",")

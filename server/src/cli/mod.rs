@@ -83,7 +83,9 @@ fn run(arguments: &[String]) -> Result<(), String> {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    let result = start(&engine, file.as_deref()).and_then(|(server, _pid_file)| {
+    // Before anybody can come in.
+    let loaded = engine.core().load().map(drop).map_err(|e| e.to_string());
+    let result = loaded.and_then(|()| start(&engine, file.as_deref())).and_then(|(server, _pid_file)| {
         server.wait().map_err(|e| e.to_string())?;
         tracing::info!("Carnelian is now ready to exit, bye bye...");
         Ok(())

@@ -41,7 +41,6 @@ const WORKING: &[Entry] = &[
     word("loglevel", &["debug", "verbose", "notice", "warning"], "notice").apply(apply::log_level),
     text("logfile", "").fixed(),
     text("pidfile", "").fixed(),
-    text("dir", "").fixed(),
     word("supervised", &["upstart", "systemd", "auto", "no"], "no").fixed(),
     yes_no("always-show-logo", "no").fixed(),
 ];
@@ -110,7 +109,6 @@ const WITHOUT_EFFECT: &[Entry] = &[
     memory("auto-aof-rewrite-min-size", 0, "67108864").without_effect(PERSISTENCE),
     int("auto-aof-rewrite-percentage", 0, i64::MAX, "100").without_effect(PERSISTENCE),
     text("bgsave-cpulist", "").alias("bgsave_cpulist").fixed().without_effect(PERSISTENCE),
-    text("dbfilename", "dump.rdb").without_effect(PERSISTENCE),
     yes_no("no-appendfsync-on-rewrite", "no").without_effect(PERSISTENCE),
     yes_no("rdb-del-sync-files", "no").without_effect(PERSISTENCE),
     yes_no("rdb-save-incremental-fsync", "yes").without_effect(PERSISTENCE),

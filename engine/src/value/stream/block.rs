@@ -101,7 +101,7 @@ impl Block {
             *(if flags & DELETED == 0 { &mut found } else { &mut gone }) += 1;
         }
         let is_right = found == live && gone == deleted && live > 0 && u32::try_from(number).is_ok();
-        is_right.then(|| (Self { master, pack: pack.clone() }, live.unsigned_abs()))
+        is_right.then(|| (Self { master, pack }, live.unsigned_abs()))
     }
 
     /// Adds an entry behind all others, and says whether that moved them.

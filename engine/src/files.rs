@@ -1,0 +1,28 @@
+//! Files that are there whole or not at all.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+/// Writes a file aside and puts it in the place of `path` once all of it is on the disk: whatever happens meanwhile, what
+/// was there before stays as it was.
+///
+/// # Errors
+/// Those of `write` and of the system; the file aside is then gone.
+pub(crate) fn replace<T>(path: &Path, write: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let aside = folder.join(format!("temp-{}.rdb", std::process::id()));
+    let written = File::create(&aside).and_then(|file| {
+        let result = write(&file)?;
+        file.sync_all()?;
+        fs::rename(&aside, path)?;
+        Ok(result)
+    });
+    if written.is_err() {
+        // It may never have come to be.
+        let _ = fs::remove_file(&aside);
+    }
+    let written = written?;
+    File::open(folder)?.sync_all()?;
+    Ok(written)
+}
