@@ -25,6 +25,11 @@ pub trait Host: Send + Sync {
     /// If it cannot or may not end.
     fn shutdown(&self, how: ShutdownOptions) -> Result<()>;
 
+    /// Whether [`shutdown`](Self::shutdown) can end the program.
+    fn may_shutdown(&self) -> bool {
+        true
+    }
+
     /// Calls off an end that is under way.
     ///
     /// # Errors
@@ -57,6 +62,10 @@ pub trait Host: Send + Sync {
 pub(super) struct Embedded;
 
 impl Host for Embedded {
+    fn may_shutdown(&self) -> bool {
+        false
+    }
+
     fn shutdown(&self, _how: ShutdownOptions) -> Result<()> {
         Err(Error::new("ERR SHUTDOWN is refused: the engine is part of another program, which decides when to end"))
     }

@@ -166,6 +166,13 @@ fn shutdown(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -
             reply.ok();
         }
         Some(options) => {
+            // An engine that is part of another program refuses, and should not have written anything then.
+            if options.save == Some(true) && context.core.host().may_shutdown() {
+                let saved = context.core.save();
+                if saved.is_err() && !options.force {
+                    return Err(Error::new("ERR Errors trying to SHUTDOWN. Check logs."));
+                }
+            }
             context.core.host().shutdown(options)?;
             // Nobody is answered any more: the connection just ends.
             context.caller.close = true;

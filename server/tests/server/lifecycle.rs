@@ -113,3 +113,28 @@ fn clients_kill_each_other_and_themselves() {
     assert_eq!(killer.rest(), b"");
     server.connect().ask(&[b"GET", b"none"], b"$-1\r\n");
 }
+
+#[test]
+fn what_was_saved_is_there_after_the_next_start() {
+    let directory = Directory::new();
+    let folder = directory.file("");
+    let dir = ["--dir", folder.to_str().unwrap()];
+    let mut server = Server::start(&dir);
+    let mut client = server.connect();
+    client.ask(&[b"SET", b"saved", b"yes"], b"+OK\r\n");
+    client.ask(&[b"SAVE"], b"+OK\r\n");
+    client.ask(&[b"SET", b"later", b"too"], b"+OK\r\n");
+    client.send(b"SHUTDOWN SAVE\r\n");
+    assert_eq!(client.rest(), b"");
+    assert_eq!(server.exit_code(), Some(0));
+    let server = Server::start(&dir);
+    server.connect().ask(&[b"MGET", b"saved", b"later"], b"*2\r\n$3\r\nyes\r\n$3\r\ntoo\r\n");
+    drop(server);
+    // A file that is damaged is no reason to begin with nothing.
+    let file = directory.file("dump.rdb");
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[20] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    assert!(Server::try_start(&dir).is_none());
+    assert_eq!(std::fs::read(&file).unwrap(), bytes);
+}
