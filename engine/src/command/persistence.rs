@@ -2,6 +2,7 @@
 
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use super::connection::REDIS_VERSION;
 use super::{Args, Context, Core, Flags, Group, Reply, Run, Spec};
@@ -84,7 +85,7 @@ impl Core {
     /// If the engine has no directory, or the file cannot be written: then it is as it was.
     pub fn save(&self) -> Result<Summary> {
         let path = self.snapshot_path()?;
-        let now = self.keyspace.clock().millis();
+        let (now, began) = (self.keyspace.clock().millis(), Instant::now());
         let about = [
             ("redis-ver", REDIS_VERSION.to_owned()),
             ("redis-bits", usize::BITS.to_string()),
@@ -101,7 +102,8 @@ impl Core {
             tracing::warn!("Failed saving the DB to {}: {e}", path.display());
             Error::new(format!("ERR cannot save: {e}"))
         })?;
-        tracing::info!("DB saved on disk: {} keys in {}", summary.keys, path.display());
+        let seconds = began.elapsed().as_secs_f64();
+        tracing::info!("DB saved on disk: {seconds:.3} seconds, {} keys in {}", summary.keys, path.display());
         self.saves.last.store(now, Relaxed);
         self.saves.changes.store(summary.changes, Relaxed);
         self.saves.count.fetch_add(1, Relaxed);
@@ -113,7 +115,7 @@ impl Core {
     /// # Errors
     /// If the engine has no directory, or the file cannot be read or is damaged.
     pub fn load(&self) -> Result<Option<Summary>> {
-        let path = self.snapshot_path()?;
+        let (path, began) = (self.snapshot_path()?, Instant::now());
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -126,7 +128,12 @@ impl Core {
         if summary.skipped > 0 {
             tracing::warn!("{} parts of functions or modules in {} were left out", summary.skipped, path.display());
         }
-        tracing::info!("DB loaded from disk: {} keys, {} had expired", summary.keys, summary.expired);
+        let seconds = began.elapsed().as_secs_f64();
+        tracing::info!(
+            "DB loaded from disk: {seconds:.3} seconds, {} keys, {} had expired",
+            summary.keys,
+            summary.expired
+        );
         self.saves.changes.store(summary.changes, Relaxed);
         for (figure, n) in self.saves.loaded.iter().zip([summary.keys, summary.expired]) {
             figure.store(n, Relaxed);

@@ -204,7 +204,7 @@ impl Keyspace {
     }
 
     #[inline]
-    fn stripe_of(&self, hash: u64) -> usize {
+    pub(crate) fn stripe_of(&self, hash: u64) -> usize {
         (hash >> (64 - self.stripe_bits)) as usize
     }
 

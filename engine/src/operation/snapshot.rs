@@ -1,11 +1,14 @@
 //! Whole keyspaces as RDB files.
 
+use std::borrow::Cow;
 use std::io::{self, Seek, Write};
+
+use crossbeam_channel::{Sender, bounded};
 
 use super::generic::{format, limits};
 use super::string;
-use crate::error::Error;
-use crate::keyspace::{Access, Effect, Entry, Keyspace, NewValue, View};
+use crate::clock::Millis;
+use crate::keyspace::{Access, Effect, Entry, Key, Keyspace, NewValue, View};
 use crate::rdb::{self, About, Damaged, FileWriter, Loaded, Part};
 
 /// What was written or read.
@@ -61,12 +64,74 @@ fn about_entry(view: &View<'_>, entry: Entry<'_>) -> About {
     }
 }
 
-/// Adds the keys of a file to the keyspace, in place of those of the same names. O(keys).
+/// Keys that are handed to a thread at once.
+const BATCH: usize = 256;
+/// Batches that may wait for a thread: the reader is not to be far ahead of what has been put in its place.
+const AHEAD: usize = 8;
+
+/// A key on its way from a file into the keyspace.
+struct Read<'f> {
+    db: u32,
+    hash: u64,
+    key: Cow<'f, [u8]>,
+    value: Loaded<'f>,
+    about: About,
+}
+
+/// Adds the keys of a file to the keyspace, in place of those of the same names. One thread reads, and as many as there
+/// are cores put away what it has read; keys of one stripe always go to the same of them. O(keys).
 ///
 /// # Errors
 /// Where the file is damaged; what stood before it has been added.
 pub fn load(space: &Keyspace, file: &[u8]) -> Result<Summary, Damaged> {
-    let (now, limits) = (space.clock().millis(), limits(space.settings()));
+    let now = space.clock().millis();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(space.stripes());
+    std::thread::scope(|scope| {
+        let mut lanes: Vec<Lane<'_>> = Vec::with_capacity(threads);
+        for _ in 0..threads {
+            let (sender, batches) = bounded::<Vec<Read<'_>>>(AHEAD);
+            scope.spawn(move || batches.iter().flatten().for_each(|read| put(space, now, read)));
+            lanes.push(Lane { sender, batch: Vec::with_capacity(BATCH) });
+        }
+        let result = read(space, now, file, |read| {
+            let lane = space.stripe_of(read.hash) % threads;
+            lanes.get_mut(lane).is_none_or(|lane| lane.add(read))
+        });
+        for lane in &mut lanes {
+            lane.send();
+        }
+        result
+    })
+    .map(|summary| Summary { changes: space.changes(), ..summary })
+}
+
+/// The way to a thread.
+struct Lane<'f> {
+    sender: Sender<Vec<Read<'f>>>,
+    batch: Vec<Read<'f>>,
+}
+
+impl<'f> Lane<'f> {
+    /// Adds a key; false if the thread has gone.
+    fn add(&mut self, read: Read<'f>) -> bool {
+        self.batch.push(read);
+        self.batch.len() < BATCH || self.send()
+    }
+
+    fn send(&mut self) -> bool {
+        let full = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
+        self.sender.send(full).is_ok()
+    }
+}
+
+/// Reads a file, key by key; `take` says whether it could take one.
+fn read<'f>(
+    space: &Keyspace,
+    now: Millis,
+    file: &'f [u8],
+    mut take: impl FnMut(Read<'f>) -> bool,
+) -> Result<Summary, Damaged> {
+    let limits = limits(space.settings());
     let mut summary = Summary::default();
     rdb::read(file, &limits, |part| match part {
         Part::About(..) => Ok(()),
@@ -83,22 +148,28 @@ pub fn load(space: &Keyspace, file: &[u8]) -> Result<Summary, Damaged> {
             summary.keys += 1;
             let db = u32::try_from(db).ok().filter(|&db| db < space.databases());
             let db = db.ok_or("a database that there is: see the directive databases")?;
-            put(space, db, now, &key, value, about).map_err(|_| "a keyspace that nobody on this thread holds")
+            let hash = space.hasher().hash(&key);
+            if take(Read { db, hash, key, value, about }) { Ok(()) } else { Err("threads that put keys away") }
         }
     })?;
-    summary.changes = space.changes();
     Ok(summary)
 }
 
-fn put(space: &Keyspace, db: u32, now: u64, key: &[u8], value: Loaded<'_>, about: About) -> Result<(), Error> {
-    let key = space.key(key);
-    let mut view = View::one(space, db, now, Access::Write, key.hash)?;
+fn put(space: &Keyspace, now: Millis, read: Read<'_>) {
+    let Read { db, hash, key, value, about } = read;
+    let key = Key { bytes: &key, hash };
+    let Ok(mut view) = View::one(space, db, now, Access::Write, hash) else {
+        debug_assert!(false, "a thread of its own holds no view");
+        return;
+    };
     match value {
         Loaded::String(text) => view.put(&key, string::encode(&text), about.deadline),
         Loaded::Value(value) => view.put(&key, NewValue::Owned(value), about.deadline),
     }
     let mut payload = None;
-    if let Some(entry) = view.peek(&key) {
+    if (about.idle.is_some() || about.frequency.is_some() || view.wants_effects())
+        && let Some(entry) = view.peek(&key)
+    {
         view.set_usage(entry, about.idle, about.frequency);
         payload = view.wants_effects().then(|| rdb::seal(entry.value(), format(space.settings())));
     }
@@ -107,5 +178,4 @@ fn put(space: &Keyspace, db: u32, now: u64, key: &[u8], value: Loaded<'_>, about
         effect.arg(payload.unwrap_or_default()).arg("ABSTTL").arg("REPLACE")
     });
     view.close();
-    Ok(())
 }
