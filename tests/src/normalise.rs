@@ -94,6 +94,8 @@ pub const LATER_ENCODINGS: &[(&[u8], &[u8], &[u8])] = &[
     (b"list", b"listpack", b"quicklist"),
     // Since 7.2 small sets of anything are listpacks.
     (b"set", b"listpack", b"hashtable"),
+    // And what SADD names counts against the limit of intsets, whether or not it is there already.
+    (b"set", b"hashtable", b"intset"),
 ];
 
 /// Whether an encoding of ours is one that Redis 7.0 does not have for a type, or for any where none is given.
