@@ -54,8 +54,8 @@ python: server ## redis-py against our server
 shuttle: ## many interleavings of threads on a stripe, tried one by one
 	scripts/shuttle
 
-asan: ## table, values and keyspace, where the unsafe code is, under AddressSanitizer
-	scripts/sanitize address -- table:: value:: keyspace::
+asan: ## table, values, keyspace and what reads RDB into them, where the unsafe code is, under AddressSanitizer
+	scripts/sanitize address -- table:: value:: keyspace:: rdb::
 
 tsan: ## multi-threaded tests under ThreadSanitizer
 	scripts/sanitize thread -- threads
