@@ -14,7 +14,7 @@ fn engine() -> Engine {
 }
 
 #[test]
-fn nobody_sees_a_part_of_a_transaction() {
+fn threads_see_no_part_of_a_transaction() {
     let engine = engine();
     let db = engine.db(0).unwrap();
     for account in ACCOUNTS {
