@@ -132,3 +132,19 @@ fn what_cannot_be_written_leaves_the_old_file() {
     let nowhere = Engine::open(Options::new()).unwrap();
     assert_eq!(nowhere.snapshot().unwrap_err().to_string(), "ERR this engine has no directory to save to");
 }
+
+#[test]
+fn threads_that_save_at_once_leave_a_whole_file() {
+    let (folder, clock) = (Folder::new(), clock());
+    let engine = folder.open(&clock).unwrap();
+    fill(&engine);
+    let saved = digest(&engine);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..20).for_each(|_| engine.snapshot().unwrap()));
+        }
+    });
+    drop(engine);
+    assert_eq!(digest(&folder.open(&clock).unwrap()), saved);
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1, "nothing is left beside it");
+}

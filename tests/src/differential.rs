@@ -62,6 +62,8 @@ impl Differential<'_> {
             }
         }
         println!("{commands} commands in streams from seed {first}");
+        // Twice a step, of which some have several commands, and some cut off whoever listens.
+        assert!(!self.events || pair.compared > commands, "events of {} steps compared", pair.compared / 2);
         assert!(
             found.reports.is_empty(),
             "{} distinct differences in {commands} commands\n\n{}",

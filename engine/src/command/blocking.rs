@@ -216,7 +216,7 @@ impl Blocked {
         let waiter = if on_loss { waiter.on_loss() } else { waiter };
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let wait = view.wait(&core.keyspace, waiter);
-        client.begin_block(wait.waiter());
+        client.begin_block(wait.waiter(), until.is_some());
         Self { wait, client, until, expire, is_silent, answer }
     }
 

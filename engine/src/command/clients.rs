@@ -77,8 +77,9 @@ pub struct Client {
     pub queued: AtomicI32,
     /// How many keys it watches.
     pub watched: AtomicU32,
-    /// The waits that it is blocked in: one, but for the client that stands for all who keep no state.
-    blocked: Mutex<Vec<Arc<Waiter>>>,
+    /// The waits that it is blocked in, and whether each ends by itself: one, but for the client that stands for all who
+    /// keep no state.
+    blocked: Mutex<Vec<(Arc<Waiter>, bool)>>,
     /// Pushes, and replies that were waited for, that its own thread has yet to send, in RESP.
     pushes: Mutex<Vec<u8>>,
     /// Up to where the log has to be synced before they may be.
@@ -133,22 +134,27 @@ impl Client {
 
     /// Whether it waits for something.
     pub fn is_blocked(&self) -> bool {
-        self.blocked.lock().iter().any(|waiter| waiter.ended().is_none())
+        self.blocked.lock().iter().any(|(waiter, _)| waiter.ended().is_none())
+    }
+
+    /// How many of its waits end by themselves, when their time has come.
+    pub fn timeouts(&self) -> usize {
+        self.blocked.lock().iter().filter(|(waiter, timed)| *timed && waiter.ended().is_none()).count()
     }
 
     /// Ends its wait. False if it waits for nothing.
     pub fn unblock(&self, how: WaitEnd) -> bool {
         // Not under the lock: whoever is woken may take it.
         let waiters = self.blocked.lock().clone();
-        waiters.iter().any(|waiter| waiter.unblock(how))
+        waiters.iter().any(|(waiter, _)| waiter.unblock(how))
     }
 
-    pub(crate) fn begin_block(&self, waiter: &Arc<Waiter>) {
-        self.blocked.lock().push(waiter.clone());
+    pub(crate) fn begin_block(&self, waiter: &Arc<Waiter>, timed: bool) {
+        self.blocked.lock().push((waiter.clone(), timed));
     }
 
     pub(crate) fn end_block(&self, waiter: &Arc<Waiter>) {
-        self.blocked.lock().retain(|w| !Arc::ptr_eq(w, waiter));
+        self.blocked.lock().retain(|(other, _)| !Arc::ptr_eq(other, waiter));
     }
 
     /// Adds the reply to a command that has waited, in the client's own version of the protocol. Whoever does so wakes

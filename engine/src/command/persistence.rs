@@ -10,6 +10,7 @@ use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::operation::snapshot::{self, Summary};
+use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 pub(super) const COMMANDS: &[Spec] = &[
@@ -26,6 +27,8 @@ pub(super) const COMMANDS: &[Spec] = &[
 /// What is known of the file.
 #[derive(Debug)]
 pub(crate) struct Saves {
+    /// Held while the file is written: two would write the same file aside.
+    writing: Mutex<()>,
     /// When it was last written, in milliseconds.
     last: AtomicU64,
     /// The changes that it has.
@@ -39,6 +42,7 @@ pub(crate) struct Saves {
 impl Saves {
     pub(crate) fn new(now: Millis) -> Self {
         Self {
+            writing: Mutex::new(()),
             last: AtomicU64::new(now),
             changes: AtomicU64::new(0),
             count: AtomicU64::new(0),
@@ -85,6 +89,7 @@ impl Core {
     /// If the engine has no directory, or the file cannot be written: then it is as it was.
     pub fn save(&self) -> Result<Summary> {
         let path = self.snapshot_path()?;
+        let _alone = self.saves.writing.lock();
         let (now, began) = (self.keyspace.clock().millis(), Instant::now());
         let about = [
             ("redis-ver", REDIS_VERSION.to_owned()),

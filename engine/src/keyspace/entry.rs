@@ -115,6 +115,19 @@ pub enum NewValue<'a> {
     Owned(Value),
 }
 
+impl<'a> From<&'a Value> for ValueRef<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::String(text) => Self::Shared(text),
+            Value::List(list) => Self::List(list),
+            Value::Set(set) => Self::Set(set),
+            Value::Hash(hash) => Self::Hash(hash),
+            Value::SortedSet(set) => Self::SortedSet(set),
+            Value::Stream(stream) => Self::Stream(stream),
+        }
+    }
+}
+
 /// A value as a reader sees it.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "they say what they are")]

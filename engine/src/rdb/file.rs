@@ -216,21 +216,11 @@ pub fn read<'a>(
                 None
             }
             mark::SLOT_IMPORT => return Err(Damaged { at, what: "a file of a node that imports no slots" }),
-            kind => {
-                Some(Part::Key(db, reader.string()?, value(kind, &mut reader, limits)?, std::mem::take(&mut about)))
-            }
+            kind => Some(Part::Key(db, reader.string()?, load(kind, &mut reader, limits)?, std::mem::take(&mut about))),
         };
         if let Some(part) = part {
             visit(part).map_err(|what| Damaged { at, what })?;
         }
-    }
-}
-
-fn value<'a>(kind: u8, reader: &mut Reader<'a>, limits: &Limits) -> Result<Option<Loaded<'a>>, Damaged> {
-    match load(kind, reader, limits) {
-        Ok(loaded) => Ok(Some(loaded)),
-        Err(Damaged { what: super::load::NO_ELEMENTS, .. }) => Ok(None),
-        Err(damaged) => Err(damaged),
     }
 }
 

@@ -11,9 +11,6 @@ use crate::value::list::Side;
 use crate::value::listpack::Item;
 use crate::value::{Hash, HashLimits, Intset, List, Listpack, Set, SortedSet, Value, list, set, sorted_set};
 
-/// What is wrong with a collection that is empty and otherwise as it should be: all of it has been read.
-pub(super) const NO_ELEMENTS: &str = "elements";
-
 /// Up to where values are small.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "each is that of its type")]
@@ -35,14 +32,14 @@ pub enum Loaded<'a> {
 
 type Result<T> = std::result::Result<T, Damaged>;
 
-/// Reads a value of a type. O(length).
+/// Reads a value of a type. `None` for a collection without elements, which has no key. O(length).
 ///
 /// # Errors
-/// If it is damaged, empty, or of a module.
-pub fn load<'a>(kind: u8, reader: &mut Reader<'a>, limits: &Limits) -> Result<Loaded<'a>> {
+/// If it is damaged or of a module.
+pub fn load<'a>(kind: u8, reader: &mut Reader<'a>, limits: &Limits) -> Result<Option<Loaded<'a>>> {
     let at = reader.position();
     let value = match kind {
-        kind::STRING => return reader.string().map(Loaded::String),
+        kind::STRING => return reader.string().map(|text| Some(Loaded::String(text))),
         kind::LIST | kind::LIST_ZIPLIST | kind::LIST_QUICKLIST | kind::LIST_QUICKLIST_2 => {
             Value::List(load_list(kind, reader, limits)?)
         }
@@ -57,7 +54,7 @@ pub fn load<'a>(kind: u8, reader: &mut Reader<'a>, limits: &Limits) -> Result<Lo
             Value::Hash(load_hash_with_deadlines(kind, reader, limits)?)
         }
         kind::STREAM_LISTPACKS | kind::STREAM_LISTPACKS_2 | kind::STREAM_LISTPACKS_3 => {
-            return stream::load(kind, reader).map(|stream| Loaded::Value(Value::Stream(stream)));
+            Value::Stream(stream::load(kind, reader)?)
         }
         kind::MODULE | kind::MODULE_2 => return Err(Damaged { at, what: "a value that needs no module" }),
         _ => return Err(Damaged { at, what: "a type of value" }),
@@ -69,7 +66,7 @@ pub fn load<'a>(kind: u8, reader: &mut Reader<'a>, limits: &Limits) -> Result<Lo
         Value::Hash(hash) => hash.is_empty(),
         Value::String(_) | Value::Stream(_) => false,
     };
-    if is_empty { Err(Damaged { at, what: NO_ELEMENTS }) } else { Ok(Loaded::Value(value)) }
+    Ok((!is_empty).then_some(Loaded::Value(value)))
 }
 
 /// A small form within a string.

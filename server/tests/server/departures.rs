@@ -7,9 +7,10 @@ use std::time::Duration;
 use crate::harness::{Client, Server, eventually, pattern, request};
 
 /// What INFO counts of clients and of what is kept for them.
-const FIGURES: [&str; 13] = [
+const FIGURES: [&str; 14] = [
     "connected_clients",
     "blocked_clients",
+    "clients_in_timeout_table",
     "tracking_clients",
     "watching_clients",
     "pubsub_clients",

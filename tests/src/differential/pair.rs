@@ -14,6 +14,10 @@ const SENTINEL: &[u8] = b"(end of step)";
 pub(super) struct Pair {
     pub(super) ours: Side,
     pub(super) theirs: Side,
+    /// On which channels both tell of events, if they do.
+    channels: Option<&'static str>,
+    /// How often the events of a step have been compared.
+    pub(super) compared: u64,
 }
 
 /// One of the two, with the connection that commands run on and one that looks on.
@@ -36,7 +40,7 @@ pub(super) enum Outcome {
 
 impl Pair {
     pub(super) fn new(ours: Server, theirs: Server) -> Self {
-        Pair { ours: Side::new(ours), theirs: Side::new(theirs) }
+        Pair { ours: Side::new(ours), theirs: Side::new(theirs), channels: None, compared: 0 }
     }
 
     /// Empties both servers and undoes what streams may have set.
@@ -55,20 +59,27 @@ impl Pair {
     }
 
     /// Lets both tell of keyspace events, on channels of keys (`K`) or of events (`E`).
-    pub(super) fn listen(&mut self, channels: &str) {
+    pub(super) fn listen(&mut self, channels: &'static str) {
+        self.channels = Some(channels);
         self.ours.listen(channels);
         self.theirs.listen(channels);
     }
 
     /// What each has told of events since the last time, with or without those of missed keys, if it is not the same.
     pub(super) fn events_differ(&mut self, misses: bool) -> Option<(String, String)> {
+        let channels = self.channels?;
         let is_miss = |(channel, message): &(Reply, Reply)| {
             [channel, message].iter().any(|word| word.text().is_some_and(|text| text.ends_with(b"keymiss")))
         };
         let [ours, theirs] = [self.ours.heard(), self.theirs.heard()].map(|heard| {
             heard.map(|heard| heard.into_iter().filter(|event| misses || !is_miss(event)).collect::<Vec<_>>())
         });
-        let (ours, theirs) = (ours?, theirs?);
+        let (Some(ours), Some(theirs)) = (ours, theirs) else {
+            // A command has cut off all clients.
+            self.listen(channels);
+            return None;
+        };
+        self.compared += 1;
         (ours != theirs).then(|| (format!("{ours:?}"), format!("{theirs:?}")))
     }
 

@@ -23,7 +23,7 @@ pub(super) const RESTORE: Spec = command("restore", -4, Run::Keys(&restore))
     .keys(TARGET)
     .docs("2.6.0", "Makes a key of what DUMP has given.", "O(N) for N bytes of the value", SYNTAX);
 
-pub(in super::super) const RESTORE_ASKING: Spec = Spec::new("restore-asking", -4, Group::Server, Run::Keys(&restore))
+pub(super) const RESTORE_ASKING: Spec = Spec::new("restore-asking", -4, Group::Server, Run::Keys(&restore))
     .flags(GROWS.union(Flags::ASKING))
     .categories(Categories::DANGEROUS.union(Categories::KEYSPACE))
     .keys(TARGET)

@@ -41,7 +41,7 @@ pub(super) fn clients(core: &Core, lines: &mut Lines) {
     lines.add("tracking_clients", core.tracking_figures().clients);
     lines.add("pubsub_clients", clients.iter().filter(|c| c.is_subscriber()).count());
     lines.add("watching_clients", clients.iter().filter(|c| c.watched.load(Relaxed) > 0).count());
-    lines.add_all(&["clients_in_timeout_table"], 0);
+    lines.add("clients_in_timeout_table", clients.iter().map(|c| c.timeouts()).sum::<usize>());
     lines.add("total_watched_keys", clients.iter().map(|c| u64::from(c.watched.load(Relaxed))).sum::<u64>());
     lines.add("total_blocking_keys", waiting.keys.load(Relaxed));
     lines.add("total_blocking_keys_on_nokey", waiting.keys_on_loss.load(Relaxed));

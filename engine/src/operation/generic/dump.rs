@@ -59,9 +59,7 @@ pub fn restore(view: &mut View<'_>, key: &Key<'_>, payload: &[u8], options: &Res
         tracing::debug!("RESTORE refused: no {} at byte {} of the value", damaged.what, damaged.at);
         bad_format()
     })?;
-    if reader.left() > 0 {
-        return Err(bad_format());
-    }
+    let loaded = loaded.filter(|_| reader.left() == 0).ok_or_else(bad_format)?;
     let now = view.now();
     if options.deadline.is_some_and(|at| at <= now) {
         // It would be gone at once, and so is what it was to replace.
