@@ -35,6 +35,7 @@
 //! | waiting for what others will add, asleep or in `async` code | [`Db::blpop`], [`Pending`] |
 //! | any command; a caller who keeps `SELECT` and the like | [`Engine::execute`], [`Engine::connect`] |
 //! | databases, `maxmemory` and other directives | [`Options`] |
+//! | keys that outlive the process, as `dump.rdb` | [`Options::dir`], [`Engine::snapshot`] |
 //! | tests that turn the clock instead of sleeping | [`ManualClock`] |
 //! | commands of your own | [`command::Spec`], and `server/examples/own_command.rs` |
 //! | hearing of every change | [`keyspace::Listener`] |

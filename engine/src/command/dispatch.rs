@@ -283,7 +283,7 @@ fn enough_memory(core: &Core, now: u64, command: &Command) -> Result<()> {
     }
 }
 
-/// MISCONF: nothing is written to disk yet.
+/// MISCONF: there is no log yet, nor saving in the background that could fail.
 fn disk_works(_core: &Core, _command: &Command) -> Result<()> {
     Ok(())
 }
@@ -293,7 +293,7 @@ fn writable(_core: &Core, _command: &Command) -> Result<()> {
     Ok(())
 }
 
-/// LOADING: nothing is loaded yet.
+/// LOADING: so far, loading ends before anybody can come in.
 fn loaded(_core: &Core, _command: &Command) -> Result<()> {
     Ok(())
 }

@@ -10,7 +10,7 @@ mod parse;
 /// All tables.
 pub const TABLE: &[&[Entry]] = &[WORKING, REFUSED, WITHOUT_EFFECT];
 
-const PERSISTENCE: &str = "nothing is written to disk yet";
+const PERSISTENCE: &str = "there is no log and no saving in the background yet";
 const REPLICATION: &str = "there is no replication yet";
 const CLUSTER: &str = "there is no cluster mode yet";
 const TLS: &str = "there is no TLS yet";
@@ -111,10 +111,10 @@ const WITHOUT_EFFECT: &[Entry] = &[
     text("bgsave-cpulist", "").alias("bgsave_cpulist").fixed().without_effect(PERSISTENCE),
     yes_no("no-appendfsync-on-rewrite", "no").without_effect(PERSISTENCE),
     yes_no("rdb-del-sync-files", "no").without_effect(PERSISTENCE),
-    yes_no("rdb-save-incremental-fsync", "yes").without_effect(PERSISTENCE),
-    word("rdb-version-check", &["strict", "relaxed"], "strict").without_effect(PERSISTENCE),
-    yes_no("rdbchecksum", "yes").fixed().without_effect(PERSISTENCE),
-    word("sanitize-dump-payload", &["no", "yes", "clients"], "no").without_effect(PERSISTENCE),
+    yes_no("rdb-save-incremental-fsync", "yes").without_effect("a file is synced at its end"),
+    word("rdb-version-check", &["strict", "relaxed"], "strict").without_effect("what is too new is always refused"),
+    yes_no("rdbchecksum", "yes").fixed().without_effect("files always have their checksum"),
+    word("sanitize-dump-payload", &["no", "yes", "clients"], "no").without_effect("payloads are always looked through"),
     text("save", "3600 1 300 100 60 10000").many().without_effect(PERSISTENCE),
     yes_no("stop-writes-on-bgsave-error", "yes").without_effect(PERSISTENCE),
     text("bind-source-addr", "").many().without_effect(REPLICATION),
