@@ -1,5 +1,6 @@
 //! The directives that the engine itself gives effect to. Whoever is around it adds its own.
 
+use crate::aof::Fsync;
 use crate::command::{Core, notify};
 use crate::config::{Directive, Kind};
 use crate::keyspace::Policy;
@@ -30,6 +31,24 @@ pub(crate) const ENGINE: &[Directive] = &[
     // The directory is there for whoever has one; the server enters it.
     Directive::new("dir", Kind::Text, "").fixed(),
     Directive::new("dbfilename", Kind::Custom(file_name), "dump.rdb"),
+    // The log.
+    flag("appendonly", "no").apply(|core, v| core.aof.turn(&core.keyspace, v == "yes")),
+    Directive::new("appendfsync", Kind::Enum(&["everysec", "always", "no"]), "everysec").apply(|core, v| {
+        core.aof.log.set_fsync(Fsync::of(v));
+        core.keyspace.ask_listeners();
+        Ok(())
+    }),
+    Directive::new("appenddirname", Kind::Custom(file_name), "appendonlydir").fixed(),
+    Directive::new("appendfilename", Kind::Custom(file_name), "appendonly.aof").fixed(),
+    // Ours: what segments are kept in. Which is better is measured by `make bench`.
+    Directive::new("aof-store", Kind::Enum(&["mapped", "written"]), "mapped").fixed(),
+    flag("aof-load-truncated", "yes"),
+    flag("aof-timestamp-enabled", "no").apply(|core, v| {
+        core.aof.log.set_timestamps(v == "yes");
+        Ok(())
+    }),
+    int("auto-aof-rewrite-percentage", 0, INT, "100").apply(|core, v| u64_of(&core.aof.auto.percentage, v)),
+    memory("auto-aof-rewrite-min-size", 0, "67108864").apply(|core, v| u64_of(&core.aof.auto.min_size, v)),
     Directive::new("enable-debug-command", Kind::Enum(&["no", "yes", "local"]), "no").fixed(),
     // Limits.
     memory("maxmemory", 0, "0").apply(|core, v| u64_of(&core.keyspace.settings().maxmemory, v)),

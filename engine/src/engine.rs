@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::aof::StoreKind;
 use crate::api::Db;
 use crate::clock::Clock;
 use crate::command::{self, Core, Host, Origin, Registry, Spec, Value};
@@ -9,6 +10,7 @@ use crate::config::{Config, Directive};
 use crate::directives;
 use crate::error::{Error, Result};
 use crate::keyspace::Keyspace;
+use crate::recovery;
 use crate::session::{self, Connection, Session};
 use crate::table::KeyHasher;
 
@@ -16,6 +18,19 @@ use crate::table::KeyHasher;
 #[derive(Clone)]
 pub struct Engine {
     core: Arc<Core>,
+}
+
+/// When changes are on the disk, in an engine with a [directory](Options::dir). They survive the end of the process, even
+/// a sudden one, in each case; the question is what survives the end of the machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Durability {
+    /// All that anybody has been told of.
+    Always,
+    /// All but the last second.
+    #[default]
+    EverySecond,
+    /// What the system has happened to write.
+    Os,
 }
 
 /// How an engine is opened.
@@ -29,6 +44,7 @@ pub struct Options {
     directives: Vec<Directive>,
     config: Vec<(String, String)>,
     dir: Option<std::path::PathBuf>,
+    log_store: Option<StoreKind>,
     host: Option<Arc<dyn Host>>,
 }
 
@@ -67,10 +83,48 @@ impl Options {
         self
     }
 
-    /// The directory that the engine loads its keys from when it is opened, and saves them to.
+    /// The directory that keeps the keys: they are loaded from it when the engine is opened, and changes are logged there,
+    /// brought to the disk as [`durability`](Self::durability) says. It is made if it is not there, and is this
+    /// process's alone while the engine is open.
+    ///
+    /// With the directive `appendonly` set to `no` changes are not logged; then [`Engine::snapshot`] alone keeps keys.
     #[must_use]
     pub fn dir(mut self, path: impl AsRef<std::path::Path>) -> Self {
         self.dir = Some(path.as_ref().to_path_buf());
+        self
+    }
+
+    /// When changes are on the disk; every second by default.
+    ///
+    /// ```
+    /// use carnelian::{Durability, Engine, Options};
+    /// # let dir = std::env::temp_dir().join(format!("carnelian-doc-{}", std::process::id()));
+    /// let options = || Options::new().dir(&dir).durability(Durability::Always);
+    /// let engine = Engine::open(options())?;
+    /// engine.db(0)?.set("greeting", "hello")?;
+    /// drop(engine);
+    /// let engine = Engine::open(options())?;
+    /// assert_eq!(engine.db(0)?.get("greeting")?.as_deref(), Some(&b"hello"[..]));
+    /// # drop(engine);
+    /// # std::fs::remove_dir_all(&dir).unwrap();
+    /// # Ok::<(), carnelian::Error>(())
+    /// ```
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        let word = match durability {
+            Durability::Always => "always",
+            Durability::EverySecond => "everysec",
+            Durability::Os => "no",
+        };
+        self.config.push(("appendfsync".into(), word.into()));
+        self
+    }
+
+    /// What segments of the log are kept in: for tests that want a disk which fails.
+    #[must_use]
+    #[doc(hidden)]
+    pub fn log_store(mut self, store: StoreKind) -> Self {
+        self.log_store = Some(store);
         self
     }
 
@@ -124,6 +178,7 @@ impl Engine {
         if let Some(dir) = &options.dir {
             let dir = dir.to_str().ok_or_else(|| Error::new("ERR the path of the directory is not UTF-8"))?;
             config.preset("dir", dir)?;
+            config.preset("appendonly", "yes")?;
         }
         for (name, value) in &options.config {
             config.preset(name, value)?;
@@ -140,10 +195,47 @@ impl Engine {
         if let Some(host) = options.host {
             core.set_host(host);
         }
-        if options.dir.is_some() {
-            core.load()?;
+        if let Some(store) = options.log_store {
+            let _ = core.log_store.set(store);
         }
-        Ok(Self { core: Arc::new(core) })
+        let engine = Self { core: Arc::new(core) };
+        if let Some(dir) = &options.dir {
+            std::fs::create_dir_all(dir)
+                .map_err(|e| Error::new(format!("ERR cannot make the directory {}: {e}", dir.display())))?;
+            engine.recover()?;
+        }
+        Ok(engine)
+    }
+
+    /// Takes the directory that the directive `dir` names, loads what is in it and begins to log changes if they are to
+    /// be logged. Called for whoever opens an engine with [`Options::dir`]; a server calls it when its clients can be told
+    /// that it is loading. O(keys).
+    ///
+    /// # Errors
+    /// If another process has the directory, or a file in it cannot be read or is damaged. The engine is then of no use.
+    pub fn recover(&self) -> Result<()> {
+        let dir = self.core.config.get("dir");
+        let lock = recovery::lock(std::path::Path::new(if dir.is_empty() { "." } else { &dir }))?;
+        let _ = self.core.lock.set(lock);
+        recovery::recover(&self.core)
+    }
+
+    /// Returns when all changes so far are on the disk, whatever the durability.
+    ///
+    /// # Errors
+    /// What is wrong with the disk.
+    pub fn sync(&self) -> Result<()> {
+        let log = self.core.log();
+        log.sync_to(log.position()).map_err(Error::disk)
+    }
+
+    /// Ends the engine in good order: brings all changes to the disk and ends the log. Other handles to the engine may
+    /// still read; what they would change is refused. Dropping the last handle does the same, without telling of errors.
+    ///
+    /// # Errors
+    /// What is wrong with the disk.
+    pub fn close(self) -> Result<()> {
+        self.core.aof.close()
     }
 
     /// One of the databases.

@@ -43,6 +43,8 @@ errors! {
     OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
     /// Authentication is required.
     NO_AUTH = "NOAUTH Authentication required.";
+    /// The keys are still being read from the disk.
+    LOADING = "LOADING Redis is loading the dataset in memory";
     /// The engine was entered again from within one of its own callbacks.
     REENTERED = "ERR the engine was called from within an operation that holds its locks";
 }
@@ -62,6 +64,11 @@ impl Error {
     /// The caller, in this process, was ended by somebody else.
     pub(crate) fn killed() -> Self {
         Self::new("ERR the connection was ended by CLIENT KILL")
+    }
+
+    /// The log cannot be written, and nothing may be changed.
+    pub(crate) fn disk(what: impl std::fmt::Display) -> Self {
+        Self::new(format!("MISCONF Errors writing to the AOF file: {what}"))
     }
 
     /// There is no configuration file that could be rewritten.

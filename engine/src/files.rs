@@ -11,7 +11,8 @@ use std::path::Path;
 /// Those of `write` and of the system; the file aside is then gone.
 pub(crate) fn replace<T>(path: &Path, write: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let aside = folder.join(format!("temp-{}.rdb", std::process::id()));
+    let name = path.file_name().unwrap_or_default().display();
+    let aside = folder.join(format!("temp-{}-{name}", std::process::id()));
     let written = File::create(&aside).and_then(|file| {
         let result = write(&file)?;
         file.sync_all()?;

@@ -47,6 +47,7 @@
 //! The modules below are the engine's own rooms, open to whoever builds commands or another door. How they fit together
 //! is told in ARCHITECTURE.md.
 
+pub mod aof;
 pub mod api;
 mod background;
 pub mod clock;
@@ -60,6 +61,7 @@ mod files;
 pub mod keyspace;
 pub mod operation;
 pub mod rdb;
+mod recovery;
 pub mod session;
 mod slot;
 mod stopwatch;
@@ -78,7 +80,7 @@ pub use api::{
 pub use clock::{Clock, ManualClock};
 pub use command::{Core, Host, Message, Origin, Spec, Value};
 pub use config::Directive;
-pub use engine::{Engine, Options};
+pub use engine::{Durability, Engine, Options};
 pub use error::{Error, Result};
 pub use operation::bitmap::{BitOp, BitRange, BitUnit, FieldOp};
 pub use operation::geo::{Center, Order, Point, Search, Shape, Store, Unit};

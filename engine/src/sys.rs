@@ -1,6 +1,8 @@
 //! The only door to the operating system. What a system does not tell is 0 or empty, never an error.
 
+use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
 
 /// The number of this process.
 pub fn pid() -> u32 {
@@ -66,6 +68,35 @@ pub fn os() -> String {
     let uname = rustix::system::uname();
     let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
     format!("{} {} {}", text(uname.sysname()), text(uname.release()), text(uname.machine()))
+}
+
+/// Writes bytes into a file, at a place.
+///
+/// # Errors
+/// The system's, when some of them may have been written.
+pub fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
+}
+
+/// Reserves space on the disk for a part of a file, which is zeros until something is written, and makes the file at
+/// least that long.
+///
+/// # Errors
+/// The disk is full, or the file may not be that long.
+pub fn reserve(file: &File, at: u64, len: u64) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), at, len) {
+        // Not every file system can.
+        Err(rustix::io::Errno::OPNOTSUPP) => {}
+        result => return result.map_err(io::Error::from),
+    }
+    let zeros = [0; 1 << 16];
+    let end = at + len;
+    for at in (at..end).step_by(zeros.len()) {
+        let n = zeros.len().min(usize::try_from(end - at).unwrap_or(usize::MAX));
+        write_at(file, &zeros[..n], at)?;
+    }
+    Ok(())
 }
 
 /// Digits that nobody can foresee, two for each byte, to tell one run of the program from another.

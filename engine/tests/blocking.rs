@@ -430,7 +430,7 @@ struct Log(Mutex<Vec<String>>);
 impl Listener for Log {
     fn effects(&self, effects: &[Effect]) -> LogPosition {
         let text = |effect: &Effect| {
-            effect.argv.iter().map(|word| String::from_utf8_lossy(word)).collect::<Vec<_>>().join(" ")
+            effect.argv().iter().map(|word| String::from_utf8_lossy(word)).collect::<Vec<_>>().join(" ")
         };
         self.0.lock().unwrap().extend(effects.iter().map(text));
         0

@@ -4,17 +4,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up. A module may use its own room and those before it.
-const ROOMS: [&[&str]; 10] = [
+const ROOMS: [&[&str]; 11] = [
     &["sync", "sys", "files", "error", "clock", "stopwatch", "slot"],
     &["codec"],
     &["table"],
     &["value"],
     &["keyspace"],
     &["rdb"],
+    &["aof"],
     &["operation"],
     &["command", "config", "directives", "background"],
     &["session"],
-    &["api", "engine"],
+    &["api", "engine", "recovery"],
 ];
 
 fn room(module: &str) -> Option<usize> {

@@ -100,8 +100,8 @@ fn replay(effects: &[Effect]) -> Engine {
     let space = engine.core().keyspace.clone();
     let mut session = engine.session(Origin::default(), None);
     for effect in effects {
-        let name = String::from_utf8_lossy(&effect.argv[0]).into_owned();
-        let number = |i: usize| std::str::from_utf8(&effect.argv[i]).unwrap().parse::<u32>().unwrap();
+        let name = String::from_utf8_lossy(effect.argv()[0]).into_owned();
+        let number = |i: usize| std::str::from_utf8(effect.argv()[i]).unwrap().parse::<u32>().unwrap();
         let whole = |f: &dyn Fn(&mut View<'_>)| f(&mut View::all(&space, effect.db, 0, Access::Write).unwrap());
         match name.as_str() {
             "FLUSHDB" => whole(&|view| generic::flush(view, Some(effect.db), false)),
@@ -110,7 +110,7 @@ fn replay(effects: &[Effect]) -> Engine {
             _ => {
                 // The database of the effect takes the place of database 0 for the one command.
                 let swap = |view: &mut View<'_>| generic::swap(view, 0, effect.db).unwrap();
-                let mut argv = effect.argv.clone();
+                let mut argv = effect.argv().into_iter().map(<[u8]>::to_vec).collect::<Vec<_>>();
                 for i in 1..argv.len() {
                     let is_db = name == "MOVE" && i == 2 || argv[i - 1] == b"DB" && i == 4;
                     if is_db {

@@ -26,7 +26,7 @@ impl Folder {
     }
 
     fn open(&self, clock: &ManualClock) -> carnelian::Result<Engine> {
-        let options = Options::new().dir(&self.0).clock(Clock::Manual(clock.clone()));
+        let options = Options::new().dir(&self.0).config("appendonly", "no").clock(Clock::Manual(clock.clone()));
         Engine::open(options.config("enable-debug-command", "yes"))
     }
 }
@@ -94,7 +94,7 @@ fn a_file_that_is_damaged_anywhere_is_refused() {
     db.hset("hash", "field", "value").unwrap();
     db.set_ex("later", 1000, "there").unwrap();
     engine.snapshot().unwrap();
-    drop(engine);
+    drop((engine, db));
     let whole = fs::read(folder.file()).unwrap();
     let refused = |bytes: &[u8], what: &str| {
         fs::write(folder.file(), bytes).unwrap();
@@ -121,14 +121,14 @@ fn what_cannot_be_written_leaves_the_old_file() {
     let before = fs::read(folder.file()).unwrap();
     engine.db(0).unwrap().set("k", "second").unwrap();
     // The place of the file aside is taken by a folder.
-    let aside = folder.0.join(format!("temp-{}.rdb", std::process::id()));
+    let aside = folder.0.join(format!("temp-{}-dump.rdb", std::process::id()));
     fs::create_dir(&aside).unwrap();
     assert!(engine.snapshot().unwrap_err().to_string().starts_with("ERR cannot save: "));
     assert_eq!(fs::read(folder.file()).unwrap(), before);
     fs::remove_dir(&aside).unwrap();
     engine.snapshot().unwrap();
     assert_ne!(fs::read(folder.file()).unwrap(), before);
-    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1, "nothing is left beside it");
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 2, "nothing is left beside it and the lock");
     let nowhere = Engine::open(Options::new()).unwrap();
     assert_eq!(nowhere.snapshot().unwrap_err().to_string(), "ERR this engine has no directory to save to");
 }
@@ -146,5 +146,5 @@ fn threads_that_save_at_once_leave_a_whole_file() {
     });
     drop(engine);
     assert_eq!(digest(&folder.open(&clock).unwrap()), saved);
-    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1, "nothing is left beside it");
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 2, "nothing is left beside it and the lock");
 }

@@ -105,8 +105,8 @@ proptest! {
         other_clock.advance(Duration::from_millis(3 * commands.iter().filter(|c| *c == "wait").count() as u64));
         let mut replica = Client::new(&replayed);
         for effect in &effects {
-            let got = replica.argv(&effect.argv);
-            prop_assert!(!matches!(got, Got::Error(_)), "{:?}: {got:?}", effect.argv);
+            let got = replica.argv(&effect.argv());
+            prop_assert!(!matches!(got, Got::Error(_)), "{:?}: {got:?}", effect.argv());
         }
         prop_assert_eq!(contents(&mut replica), expected);
     }
@@ -133,7 +133,7 @@ fn effects_and_events_are_named_as_in_redis() {
     }
     let now = common::START;
     let effects: Vec<String> =
-        log.effects.lock().unwrap().iter().map(|e| String::from_utf8(e.argv.join(&b' ')).unwrap()).collect();
+        log.effects.lock().unwrap().iter().map(|e| String::from_utf8(e.argv().join(&b' ')).unwrap()).collect();
     assert_eq!(
         effects,
         [

@@ -197,6 +197,12 @@ pub fn serve(engine: &Engine, config: &Config) -> io::Result<Server> {
     for _ in 0..config.threads() {
         let poll = Poll::new()?;
         let (mailbox, messages) = Mailbox::new(&poll)?;
+        let weak = Arc::downgrade(&mailbox);
+        engine.core().log().on_sync(move || {
+            if let Some(mailbox) = weak.upgrade() {
+                mailbox.synced();
+            }
+        });
         mailboxes.push(mailbox);
         ends.push((poll, messages));
     }

@@ -267,9 +267,10 @@ impl<S: Scope> Db<S> {
 /// Calls about all keys of a database, under locks of their own.
 impl Db {
     fn on_all<R>(&self, operation: impl FnOnce(&mut View<'_>) -> R) -> Result<R> {
+        self.core().may_change()?;
         let mut view = View::all(self.space(), self.index, self.now(), Access::Write)?;
         let result = operation(&mut view);
-        view.close();
+        self.core().settle(view.close())?;
         Ok(result)
     }
 

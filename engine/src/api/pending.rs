@@ -154,7 +154,8 @@ impl<R: Send + 'static> Pending<R> {
         let State::Waiting(waiting) = std::mem::replace(&mut self.state, State::Over) else { return Ok(None) };
         loop {
             if let Some(outcome) = waiting.outcome() {
-                return outcome;
+                let core = self.db.core();
+                return core.settle(core.log().visible()).and(outcome);
             }
             // Its time no longer matters once it is being served.
             let until = waiting.until.filter(|_| waiting.wait.waiter().ended().is_none());
@@ -166,6 +167,7 @@ impl<R: Send + 'static> Pending<R> {
     fn begin(&mut self) -> Result<Option<Option<R>>> {
         self.state = State::Over;
         let Self { db, job, terms, timeout, .. } = self;
+        db.core().may_change()?;
         let (space, now) = (&db.core().keyspace, db.now());
         let keys: Vec<Key<'_>> = terms.keys.iter().map(|key| space.key(key)).collect();
         let further = terms.further.as_ref().map(|key| space.key(key));
@@ -178,7 +180,7 @@ impl<R: Send + 'static> Pending<R> {
         let mut view = View::some(space, db.index, now, Access::Write, hashes)?;
         let attempt = job.attempt(&mut view, &keys)?;
         if attempt.is_some() || *timeout == Some(Duration::ZERO) {
-            view.close();
+            db.core().settle(view.close())?;
             return Ok(Some(attempt));
         }
         let slot = Arc::<Slot<Outcome<R>>>::default();
@@ -212,7 +214,8 @@ impl<R: Send + 'static> Future for Pending<R> {
         waiting.slot.register(context);
         if let Some(outcome) = waiting.outcome() {
             *state = State::Over;
-            return Poll::Ready(outcome);
+            // Whoever has served it has appended it to the log.
+            return Poll::Ready(db.core().settle(db.core().log().visible()).and(outcome));
         }
         if let (Some(until), None) = (waiting.until, &waiting.alarm) {
             let slot = waiting.slot.clone();

@@ -26,7 +26,7 @@ impl Recorder {
 
     /// The effects as text, which are then forgotten.
     pub(super) fn take_effects(&self) -> Vec<String> {
-        let text = |effect: Effect| String::from_utf8_lossy(&effect.argv.join(&b' ')).into_owned();
+        let text = |effect: Effect| String::from_utf8_lossy(&effect.argv().join(&b' ')).into_owned();
         self.effects.lock().drain(..).map(text).collect()
     }
 

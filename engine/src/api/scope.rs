@@ -52,6 +52,13 @@ pub struct Each {
     pub(super) core: Arc<Core>,
 }
 
+impl Each {
+    #[inline]
+    fn may(&self, access: Access) -> Result<()> {
+        if access == Access::Write { self.core.may_change() } else { Ok(()) }
+    }
+}
+
 impl Scope for Each {
     #[inline]
     fn core(&self) -> &Core {
@@ -65,9 +72,10 @@ impl Scope for Each {
 
     #[inline]
     fn on_one<R>(&self, (db, now): At, access: Access, key: &Key<'_>, f: impl FnOnce(&mut View<'_>) -> R) -> Result<R> {
+        self.may(access)?;
         let mut view = View::one(&self.core.keyspace, db, now, access, key.hash)?;
         let result = f(&mut view);
-        view.close();
+        self.core.settle(view.close())?;
         Ok(result)
     }
 
@@ -78,9 +86,10 @@ impl Scope for Each {
         keys: &[Key<'_>],
         f: impl FnOnce(&mut View<'_>) -> R,
     ) -> Result<R> {
+        self.may(access)?;
         let mut view = View::some(&self.core.keyspace, db, now, access, keys.iter().map(|k| k.hash))?;
         let result = f(&mut view);
-        view.close();
+        self.core.settle(view.close())?;
         Ok(result)
     }
 }

@@ -30,6 +30,8 @@ impl Db {
         let sorted = sort::sort(&view, &view.key(key.as_ref()), options)?;
         let mut values = Vec::with_capacity(sorted.len());
         sorted.for_each(|value| values.push(value.map(|value| value.to_vec())));
+        drop(sorted);
+        self.core().settle(view.close())?;
         Ok(values)
     }
 
@@ -45,11 +47,12 @@ impl Db {
         options: &SortOptions<'_>,
     ) -> Result<usize> {
         let now = self.now();
+        self.core().may_change()?;
         self.require_room(now)?;
         let mut view = View::all(self.space(), self.index, now, Access::Write)?;
         let (key, destination) = (view.key(key.as_ref()), view.key(destination.as_ref()));
         let result = sort::sort_and_store(&mut view, &key, &destination, options);
-        view.close();
+        self.core().settle(view.close())?;
         result
     }
 }

@@ -47,6 +47,7 @@ impl Db {
     ) -> Result<R> {
         let hashes: Vec<u64> = keys.into_iter().map(|key| self.space().key(key.as_ref()).hash).collect();
         let now = self.now();
+        self.core().may_change()?;
         self.require_room(now)?;
         let view = View::some(self.space(), self.index, now, Access::Write, hashes.iter().copied())?;
         self.call_within(view, hashes, calls)
@@ -87,6 +88,7 @@ impl Db {
             }
             let prepared = prepare(&Db { scope: Before { each: &self.scope }, index: self.index })?;
             let now = self.now();
+            self.core().may_change()?;
             self.require_room(now)?;
             let hashes: Vec<u64> = keys.iter().map(|key| key.hash).collect();
             let mut view = View::some(space, self.index, now, Access::Write, hashes.iter().copied())?;
@@ -104,7 +106,8 @@ impl Db {
     ) -> Result<R> {
         let tx = Db { scope: Within::new(self.scope.core(), view, declared), index: self.index };
         let result = calls(&tx);
-        tx.scope.into_view().close();
+        let position = tx.scope.into_view().close();
+        self.core().settle(position)?;
         result
     }
 }

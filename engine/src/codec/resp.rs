@@ -287,6 +287,28 @@ fn length(text: &[u8]) -> Option<i64> {
     Some(if negative { -n } else { n })
 }
 
+/// Appends the line that announces how many arguments follow (`*`), or how long one is (`$`).
+#[inline]
+pub fn push_header(out: &mut Vec<u8>, mark: u8, n: usize) {
+    match n {
+        0..=9 => out.extend_from_slice(&[mark, b'0' + n as u8, b'\r', b'\n']),
+        10..=99 => out.extend_from_slice(&[mark, b'0' + (n / 10) as u8, b'0' + (n % 10) as u8, b'\r', b'\n']),
+        _ => {
+            out.push(mark);
+            out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+/// Appends an argument of a request.
+#[inline]
+pub fn push_bulk(out: &mut Vec<u8>, arg: &[u8]) {
+    push_header(out, b'$', arg.len());
+    out.extend_from_slice(arg);
+    out.extend_from_slice(b"\r\n");
+}
+
 /// Whether a request is an inline one, whose arguments [`inline_args`] reads.
 pub fn is_inline(request: &[u8]) -> bool {
     request.first().is_some_and(|&b| b != b'*')

@@ -172,9 +172,7 @@ pub(super) fn call(
         };
         caller.reads += view.take_reads();
         let position = view.close();
-        if let Some(output) = reply.output() {
-            output.depends_on(position);
-        }
+        reply.depends_on(position);
         return result;
     }
 }

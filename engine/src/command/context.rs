@@ -1,19 +1,22 @@
 //! What a command can see beside the keyspace: its caller, and the engine's core.
 
+use std::fs::File;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
 use super::blocking::Blocked;
 use super::host::Embedded;
+use super::loading::Loading;
 use super::monitor::Monitors;
 use super::notify::Notifier;
 use super::persistence::Saves;
 use super::tracking::{Tracking, TrackingFigures};
 use super::transactions::Transaction;
 use super::{
-    Auth, Channels, Client, Clients, CommandLogs, EngineStats, Host, LatencyMonitor, Origin, Rates, Registry, Reply,
-    Subscriptions,
+    AppendLog, Auth, Channels, Client, Clients, CommandLogs, EngineStats, Host, LatencyMonitor, Origin, Rates,
+    Registry, Reply, Subscriptions,
 };
+use crate::aof::StoreKind;
 use crate::background::Background;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -45,6 +48,14 @@ pub struct Core {
     pub(crate) monitors: Monitors,
     /// What is known of the file.
     pub(crate) saves: Saves,
+    /// The append-only log.
+    pub(crate) aof: Arc<AppendLog>,
+    /// What is known while keys are read.
+    pub(crate) loading: Loading,
+    /// What keeps other processes out of the directory.
+    pub(crate) lock: OnceLock<File>,
+    /// What segments of the log are kept in, if that is not for a directive to say.
+    pub(crate) log_store: OnceLock<StoreKind>,
     /// Who may come in.
     pub auth: Auth,
     /// Commands that were slow or large.
@@ -84,18 +95,20 @@ impl Core {
     pub(crate) fn new(keyspace: Arc<Keyspace>, registry: Registry, config: Config) -> io::Result<Self> {
         let run = RunId::new(keyspace.clock().millis());
         let (clients, stats) = (Arc::<Clients>::default(), Arc::<EngineStats>::default());
+        let aof = Arc::new(AppendLog::new(&keyspace));
         let background = {
             // Not the core itself: that waits for the thread's end.
-            let (space, clients, stats) = (keyspace.clone(), clients.clone(), stats.clone());
+            let (space, clients, stats, aof) = (keyspace.clone(), clients.clone(), stats.clone(), aof.clone());
             Background::start(keyspace.clone(), move || {
                 sample(&space, &clients, &stats);
+                aof.tick(&space);
             })?
         };
         let channels = Arc::<Channels>::default();
         let (notifier, tracking) =
             (Arc::new(Notifier::new(channels.clone())), Arc::new(Tracking::new(clients.clone())));
         // They want nothing until somebody asks for it.
-        for listener in [notifier.clone() as Arc<dyn Listener>, tracking.clone()] {
+        for listener in [aof.log.clone() as Arc<dyn Listener>, notifier.clone(), tracking.clone()] {
             keyspace.listen(listener).map_err(io::Error::other)?;
         }
         Ok(Self {
@@ -109,6 +122,10 @@ impl Core {
             tracking,
             monitors: Monitors::default(),
             saves: Saves::new(run.since),
+            aof,
+            loading: Loading::default(),
+            lock: OnceLock::new(),
+            log_store: OnceLock::new(),
             auth: Auth::default(),
             logs: CommandLogs::default(),
             latency: LatencyMonitor::default(),
@@ -127,6 +144,24 @@ impl Core {
     /// The program around the engine.
     pub fn host(&self) -> &dyn Host {
         self.host.get().map_or(&Embedded, |h| &**h)
+    }
+
+    /// Returns when the log is on the disk up to a position that something rests on which the caller is about to see.
+    ///
+    /// # Errors
+    /// What is wrong with the disk.
+    #[inline]
+    pub(crate) fn settle(&self, position: LogPosition) -> Result<()> {
+        if position == 0 { Ok(()) } else { self.aof.log.wait(position).map_err(Error::disk) }
+    }
+
+    /// Refuses to change anything that could not be kept.
+    ///
+    /// # Errors
+    /// What is wrong.
+    #[inline]
+    pub(crate) fn may_change(&self) -> Result<()> {
+        self.aof.refusal().map_or(Ok(()), Err)
     }
 
     /// The client that stands for all callers in this process who keep no state.
@@ -185,6 +220,8 @@ pub struct Caller {
     pub authenticated: bool,
     /// Whether it is in this process, gets replies as trees and nothing that it has not asked for just now.
     pub(crate) in_process: bool,
+    /// Whether it runs the commands of a log again: nothing is refused, nothing has expired.
+    pub(crate) replays: bool,
     /// Which replies it wants.
     pub reply_mode: ReplyMode,
     /// Reads leave access clocks alone.
@@ -210,6 +247,7 @@ impl Caller {
             resp3: false,
             authenticated: !core.auth.is_required(),
             in_process: false,
+            replays: false,
             reply_mode: ReplyMode::On,
             no_touch: false,
             close: false,
@@ -223,6 +261,11 @@ impl Caller {
     /// A caller in this process, who needs no password for an engine of their own.
     pub(crate) fn in_process(core: &Core, client: Arc<Client>) -> Self {
         Self { authenticated: true, resp3: true, in_process: true, ..Self::new(core, client) }
+    }
+
+    /// A caller that runs the commands of a log again.
+    pub(crate) fn replaying(core: &Core, client: Arc<Client>) -> Self {
+        Self { replays: true, ..Self::in_process(core, client) }
     }
 
     /// Refuses what would send messages to a caller who never looks for them.

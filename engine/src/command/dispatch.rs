@@ -176,6 +176,9 @@ fn refuse<'r>(
     if !command.spec.accepts(args.len()) {
         return Err(Error::arity(&command.full_name));
     }
+    if caller.replays {
+        return Ok(Some(command));
+    }
     authenticated(core, caller, command)?;
     if queueing {
         not_queueing(command)?;
@@ -283,9 +286,12 @@ fn enough_memory(core: &Core, now: u64, command: &Command) -> Result<()> {
     }
 }
 
-/// MISCONF: there is no log yet, nor saving in the background that could fail.
-fn disk_works(_core: &Core, _command: &Command) -> Result<()> {
-    Ok(())
+/// MISCONF: what would be changed could not be kept.
+fn disk_works(core: &Core, command: &Command) -> Result<()> {
+    match core.aof.refusal() {
+        Some(error) if command.flags.contains(Flags::WRITE) || command.spec.name == "ping" => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// READONLY and NOREPLICAS: no replication yet.
@@ -293,9 +299,9 @@ fn writable(_core: &Core, _command: &Command) -> Result<()> {
     Ok(())
 }
 
-/// LOADING: so far, loading ends before anybody can come in.
-fn loaded(_core: &Core, _command: &Command) -> Result<()> {
-    Ok(())
+/// LOADING: the keys are still being read.
+fn loaded(core: &Core, command: &Command) -> Result<()> {
+    if core.loading.is_on() && !command.flags.contains(Flags::LOADING) { Err(Error::LOADING) } else { Ok(()) }
 }
 
 /// BUSY: no scripts yet.
@@ -342,9 +348,7 @@ fn call(
             let mut context = Context { core, caller, now, position: 0, held: None };
             run(&mut context, args, reply)?;
             let position = context.position;
-            if let Some(output) = reply.output() {
-                output.depends_on(position);
-            }
+            reply.depends_on(position);
             Ok(Outcome::Done)
         }
         Run::Blocking(run) => blocking::call(core, caller, now, (run, access), args, reply),
@@ -366,9 +370,7 @@ fn on_view(
     let result = run(view, args, reply);
     let (position, reads) = view.end();
     caller.reads += reads;
-    if let Some(output) = reply.output() {
-        output.depends_on(position);
-    }
+    reply.depends_on(position);
     result.map(|()| Outcome::Done)
 }
 

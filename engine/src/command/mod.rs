@@ -3,6 +3,7 @@
 //! Each group has a file with its declarations and functions. A command parses its arguments whole before it calls an
 //! operation, so that a refused one has changed nothing.
 
+mod append_log;
 mod args;
 mod auth;
 mod blocking;
@@ -34,6 +35,7 @@ mod info;
 mod introspection;
 mod latency;
 mod list;
+mod loading;
 mod lolwut;
 mod memory;
 mod monitor;
@@ -49,6 +51,7 @@ mod string;
 mod tracking;
 mod transactions;
 
+pub(crate) use append_log::{AppendLog, Place};
 pub use args::{Args, Positions, key_flags, key_positions};
 pub use auth::{Auth, DEFAULT_USER};
 pub use blocking::Block;
@@ -87,6 +90,7 @@ pub(crate) const ENGINE: &[&[Spec]] = &[
     pubsub::COMMANDS,
     transactions::COMMANDS,
     server::COMMANDS,
+    append_log::COMMANDS,
     persistence::COMMANDS,
     info::COMMANDS,
     introspection::COMMANDS,

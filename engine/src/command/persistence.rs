@@ -99,7 +99,7 @@ impl Core {
             ("aof-base", "0".to_owned()),
         ];
         let written = files::replace(&path, |file| {
-            let (out, summary) = snapshot::save(&self.keyspace, &about, BufWriter::new(file))?;
+            let (out, summary, ()) = snapshot::save(&self.keyspace, &about, BufWriter::new(file), || Ok(()))?;
             out.into_inner()?;
             Ok(summary)
         });
@@ -126,7 +126,7 @@ impl Core {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(Error::new(format!("ERR cannot read {}: {e}", path.display()))),
         };
-        let summary = snapshot::load(&self.keyspace, &bytes).map_err(|damaged| {
+        let summary = snapshot::load(&self.keyspace, &bytes, self.keyspace.clock().millis()).map_err(|damaged| {
             let (path, what, at) = (path.display(), damaged.what, damaged.at);
             Error::new(format!("ERR {path} is damaged at byte {at}: what should be there is {what}"))
         })?;

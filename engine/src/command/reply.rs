@@ -210,10 +210,17 @@ enum Shape {
 #[derive(Debug, Default)]
 pub struct Tree {
     done: Option<Value>,
+    /// The log has to be synced up to here before anybody may see it.
+    position: LogPosition,
     open: Vec<(Shape, usize, Vec<Value>)>,
 }
 
 impl Tree {
+    /// Up to where the log has to be synced before anybody may see it.
+    pub(crate) fn position(&self) -> LogPosition {
+        self.position
+    }
+
     /// The finished value; `Null` if nothing was replied.
     pub fn finish(self) -> Value {
         self.done.unwrap_or(Value::Null)
@@ -293,6 +300,15 @@ impl<'a> Reply<'a> {
     /// Builds a tree, with the types of RESP3.
     pub fn tree(tree: &'a mut Tree) -> Self {
         Self { sink: Sink::Tree(tree), resp3: true }
+    }
+
+    /// Notes that the reply rests on the log up to `position`.
+    #[inline]
+    pub fn depends_on(&mut self, position: LogPosition) {
+        match &mut self.sink {
+            Sink::Resp(output) => output.depends_on(position),
+            Sink::Tree(tree) => tree.position = tree.position.max(position),
+        }
     }
 
     /// Whether the caller knows the types of RESP3.

@@ -1,26 +1,33 @@
 //! Effects and events: what a change leaves for the log, the replicas and those who watch.
 
+use crate::codec::resp;
+
 /// A change as a deterministic command: replaying the effects in order gives the same keyspace.
 ///
-/// `SET k v PXAT ms` instead of `SETEX k 10 v`, `DEL k` for an expired key, and so on.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// `SET k v PXAT ms` instead of `SETEX k 10 v`, `DEL k` for an expired key, and so on. It is kept as it goes into the
+/// log, encoded once.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Effect {
     /// The database that the command applies to.
     pub db: u32,
-    /// The command's name and arguments.
-    pub argv: Vec<Vec<u8>>,
+    /// How many arguments there are, the name included.
+    len: usize,
+    /// The arguments as RESP has them, each a length and bytes.
+    encoded: Vec<u8>,
 }
 
 impl Effect {
     /// An effect with a command's name; the view puts in the database.
     pub fn new(name: &str) -> Self {
-        Self { db: 0, argv: vec![name.as_bytes().to_vec()] }
+        // Most effects are short: one allocation is enough for them.
+        Self { db: 0, len: 0, encoded: Vec::with_capacity(160) }.arg(name)
     }
 
     /// Adds an argument.
     #[must_use]
     pub fn arg(mut self, arg: impl AsRef<[u8]>) -> Self {
-        self.argv.push(arg.as_ref().to_vec());
+        resp::push_bulk(&mut self.encoded, arg.as_ref());
+        self.len += 1;
         self
     }
 
@@ -28,6 +35,32 @@ impl Effect {
     #[must_use]
     pub fn int(self, n: impl itoa::Integer) -> Self {
         self.arg(itoa::Buffer::new().format(n))
+    }
+
+    /// Appends the command to `out` as a request in RESP.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        resp::push_header(out, b'*', self.len);
+        out.extend_from_slice(&self.encoded);
+    }
+
+    /// Name and arguments. O(length).
+    pub fn argv(&self) -> Vec<&[u8]> {
+        let mut rest = &self.encoded[..];
+        let next = || {
+            let line = rest.iter().position(|&b| b == b'\n')?;
+            let len = std::str::from_utf8(rest.get(1..line - 1)?).ok()?.parse::<usize>().ok()?;
+            let arg = rest.get(line + 1..line + 1 + len)?;
+            rest = rest.get(line + 3 + len..)?;
+            Some(arg)
+        };
+        std::iter::from_fn(next).collect()
+    }
+}
+
+impl std::fmt::Debug for Effect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let words: Vec<_> = self.argv().into_iter().map(String::from_utf8_lossy).collect();
+        f.debug_struct("Effect").field("db", &self.db).field("argv", &words).finish()
     }
 }
 
@@ -92,6 +125,8 @@ bitflags::bitflags! {
         const MISSES = 1 << 3;
         /// Events of keys that were not there before ([`EventClass::New`]).
         const NEW = 1 << 4;
+        /// Nothing, but readers are to be told up to which position of the log what they see rests on it.
+        const POSITIONS = 1 << 5;
     }
 }
 

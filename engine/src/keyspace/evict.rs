@@ -131,6 +131,10 @@ impl Keyspace {
             }
             return true;
         }
+        if self.holds_expired() {
+            // While keys are loaded none are thrown out again.
+            return true;
+        }
         let _ = self.counters.exceeded_since.compare_exchange(0, now, Relaxed, Relaxed);
         let policy = self.settings.policy();
         policy != Policy::NoEviction && self.evict_down_to(limit, now, policy)
@@ -278,7 +282,7 @@ fn worth(settings: &Settings, entry: Entry<'_>, now: Millis, policy: Policy) -> 
 impl View<'_> {
     /// Seconds since the entry was used, under a policy that keeps time.
     pub fn idle_secs(&self, entry: Entry<'_>) -> u64 {
-        u64::from(lru_idle_secs(self.now(), entry.clock()))
+        u64::from(lru_idle_secs(self.wall(), entry.clock()))
     }
 
     /// Gives an entry the past that another engine knows of: seconds since it was used, or how often it is, whichever the
@@ -287,16 +291,16 @@ impl View<'_> {
         let is_lfu = self.space().settings().policy().is_lfu();
         match (idle_secs, frequency) {
             (Some(idle), _) if !is_lfu => {
-                let used = lru_clock(self.now()).wrapping_sub(u32::try_from(idle).unwrap_or(u32::MAX).min(0xff_ffff));
+                let used = lru_clock(self.wall()).wrapping_sub(u32::try_from(idle).unwrap_or(u32::MAX).min(0xff_ffff));
                 entry.set_clock(used & 0xff_ffff);
             }
-            (_, Some(frequency)) if is_lfu => entry.set_clock(lfu_minutes(self.now()) << 8 | u32::from(frequency)),
+            (_, Some(frequency)) if is_lfu => entry.set_clock(lfu_minutes(self.wall()) << 8 | u32::from(frequency)),
             _ => {}
         }
     }
 
     /// The entry's access frequency, under a policy that counts.
     pub fn frequency(&self, entry: Entry<'_>) -> u64 {
-        u64::from(lfu_frequency(self.space().settings(), self.now(), entry.clock()))
+        u64::from(lfu_frequency(self.space().settings(), self.wall(), entry.clock()))
     }
 }

@@ -62,6 +62,8 @@ struct StripeCell {
     changes: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
+    /// The position of the log behind the last change, if somebody asks for it; written under the lock.
+    position: AtomicU64,
 }
 
 /// Figures of a keyspace since its start or the last `CONFIG RESETSTAT`.
@@ -147,6 +149,7 @@ impl Keyspace {
             changes: AtomicU64::new(0),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
+            position: AtomicU64::new(0),
         };
         Self {
             stripes: (0..1 << stripe_bits).map(|_| CachePadded::new(cell())).collect(),
@@ -352,7 +355,14 @@ impl Keyspace {
 
     /// The access clock of a key that is used now; `old` is its last one.
     fn access_clock(&self, now: Millis, old: Option<u32>) -> u32 {
+        let now = self.wall(now);
         if self.settings.policy().is_lfu() { evict::lfu_touch(&self.settings, now, old) } else { evict::lru_clock(now) }
+    }
+
+    /// The time that a clock on the wall shows when a command happens at `now`, which is 0 for those of the log.
+    #[inline]
+    fn wall(&self, now: Millis) -> Millis {
+        if now == 0 { self.clock.millis() } else { now }
     }
 
     pub(crate) fn check_db(&self, db: u32) -> Result<()> {

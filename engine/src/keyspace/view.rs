@@ -225,9 +225,15 @@ impl<'k> View<'k> {
         Ok(std::mem::replace(&mut self.db, db))
     }
 
-    /// The time at which the command happens.
+    /// The time at which the command happens. A command of the log that runs again happens at time 0: what had not expired
+    /// when it first ran is not to have expired now.
     pub fn now(&self) -> Millis {
         self.now
+    }
+
+    /// The time that is noted of what happens.
+    pub fn wall(&self) -> Millis {
+        self.space.wall(self.now)
     }
 
     /// Makes reads leave the access clocks alone (`CLIENT NO-TOUCH`).
@@ -547,7 +553,8 @@ impl<'k> View<'k> {
     pub fn record_effect(&mut self, effect: impl FnOnce() -> Effect) {
         self.changes += 1;
         if self.marks.wanted.contains(Wants::EFFECTS) {
-            let effect = Effect { db: self.db, ..effect() };
+            let mut effect = effect();
+            effect.db = self.db;
             self.marks.heard().effects.push(effect);
         }
     }
@@ -622,6 +629,25 @@ impl<'k> View<'k> {
         if heard {
             self.tell();
         }
+        if self.marks.wanted.contains(Wants::POSITIONS) {
+            self.find_position();
+        }
+    }
+
+    /// Up to which position of the log what was seen here rests on it.
+    #[cold]
+    fn find_position(&mut self) {
+        let stripes = self.held.all().iter().map(|(i, _)| &self.space.stripes[*i].position);
+        self.position = stripes.fold(self.position, |most, stripe| most.max(stripe.load(Relaxed)));
+    }
+
+    /// Notes the position of the log behind the changes that were made here, for whoever sees them.
+    fn note_position(&self) {
+        for (i, guard) in self.held.all() {
+            if matches!(guard, Guard::Write(_)) {
+                self.space.stripes[*i].position.store(self.position, Relaxed);
+            }
+        }
     }
 
     #[cold]
@@ -630,6 +656,9 @@ impl<'k> View<'k> {
         let listeners = self.space.listeners.read();
         for listener in listeners.iter() {
             self.position = self.position.max(listener.effects(&heard.effects));
+        }
+        if self.position > 0 {
+            self.note_position();
         }
         waiters::deliver(&heard.served, self.position);
         for listener in listeners.iter() {

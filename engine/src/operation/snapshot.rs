@@ -22,6 +22,8 @@ pub struct Summary {
     pub skipped: u64,
     /// Changes of the keyspace up to this moment.
     pub changes: u64,
+    /// Bytes that were read: what follows in the base of an old log are commands.
+    pub len: usize,
 }
 
 /// Writes all keys as a file, with pairs of names and values about the writer. All stripes are held for reading
@@ -29,9 +31,15 @@ pub struct Summary {
 ///
 /// # Errors
 /// Those of `out`.
-pub fn save<W: Write + Seek>(space: &Keyspace, about: &[(&str, String)], out: W) -> io::Result<(W, Summary)> {
+pub fn save<W: Write + Seek, R>(
+    space: &Keyspace,
+    about: &[(&str, String)],
+    out: W,
+    at_once: impl FnOnce() -> io::Result<R>,
+) -> io::Result<(W, Summary, R)> {
     let now = space.clock().millis();
     let mut view = View::all(space, 0, now, Access::Read).map_err(io::Error::other)?;
+    let at_once = at_once()?;
     let mut file = FileWriter::begin(out, format(space.settings()), about)?;
     let mut summary = Summary { changes: space.changes(), ..Summary::default() };
     for db in 0..space.databases() {
@@ -52,7 +60,7 @@ pub fn save<W: Write + Seek>(space: &Keyspace, about: &[(&str, String)], out: W)
         }
         result?;
     }
-    Ok((file.finish()?, summary))
+    Ok((file.finish()?, summary, at_once))
 }
 
 fn about_entry(view: &View<'_>, entry: Entry<'_>) -> About {
@@ -79,12 +87,12 @@ struct Read<'f> {
 }
 
 /// Adds the keys of a file to the keyspace, in place of those of the same names. One thread reads, and as many as there
-/// are cores put away what it has read; keys of one stripe always go to the same of them. O(keys).
+/// are cores put away what it has read; keys of one stripe always go to the same of them. What has expired at `now` is left
+/// out: nothing at 0, for the base of a log. O(keys).
 ///
 /// # Errors
 /// Where the file is damaged; what stood before it has been added.
-pub fn load(space: &Keyspace, file: &[u8]) -> Result<Summary, Damaged> {
-    let now = space.clock().millis();
+pub fn load(space: &Keyspace, file: &[u8], now: Millis) -> Result<Summary, Damaged> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(space.stripes());
     std::thread::scope(|scope| {
         let mut lanes: Vec<Lane<'_>> = Vec::with_capacity(threads);
@@ -133,7 +141,7 @@ fn read<'f>(
 ) -> Result<Summary, Damaged> {
     let limits = limits(space.settings());
     let mut summary = Summary::default();
-    rdb::read(file, &limits, |part| match part {
+    summary.len = rdb::read(file, &limits, |part| match part {
         Part::About(..) => Ok(()),
         Part::Function(_) | Part::Module => {
             summary.skipped += 1;

@@ -104,10 +104,15 @@ fn run(core: &Core, caller: &mut Caller, argv: &[impl AsRef<[u8]>]) -> Result<Va
             turn::note(core, now, caller, command, &args, outcome, measured);
         }
     }
-    let value = match caller.blocked.take() {
-        Some(blocked) => blocked.wait(core),
-        None => tree.finish(),
+    let (value, position) = match caller.blocked.take() {
+        // Whoever has served it has appended it to the log.
+        Some(blocked) => (blocked.wait(core), core.aof.log.visible()),
+        None => {
+            let position = tree.position();
+            (tree.finish(), position)
+        }
     };
+    core.settle(position)?;
     match value {
         Value::Error(error) => Err(error),
         value => Ok(value),

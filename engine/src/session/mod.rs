@@ -17,6 +17,7 @@ use crate::sync::per_thread;
 use turn::Turn;
 
 mod local;
+pub(crate) mod replay;
 mod turn;
 
 pub use local::Connection;
@@ -138,6 +139,8 @@ impl Session {
     pub fn pushes(&mut self, output: &mut Output) {
         if self.caller.client.has_pushes() {
             self.caller.client.send_pushes(output);
+            // Whoever pushed has appended what it knew before.
+            output.depends_on(self.core.aof.log.visible());
         }
     }
 

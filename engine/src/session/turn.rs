@@ -64,6 +64,7 @@ impl<'c> Turn<'c> {
         // What a command has brought its own caller comes after its reply.
         if caller.client.has_pushes() {
             caller.client.send_pushes(output);
+            output.depends_on(core.aof.log.visible());
         }
         if let Some(command) = command {
             self.count(command, outcome, nanos);

@@ -83,10 +83,13 @@ fn run(arguments: &[String]) -> Result<(), String> {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    // Before anybody can come in.
-    let loaded = engine.core().load().map(drop).map_err(|e| e.to_string());
-    let result = loaded.and_then(|()| start(&engine, file.as_deref())).and_then(|(server, _pid_file)| {
+    // Whoever comes in early is told that keys are being loaded.
+    engine.core().begin_loading();
+    let result = start(&engine, file.as_deref()).and_then(|(server, _pid_file)| {
+        engine.recover().map_err(|e| e.to_string())?;
+        ready(&engine, &server);
         server.wait().map_err(|e| e.to_string())?;
+        engine.close().map_err(|e| e.to_string())?;
         tracing::info!("Carnelian is now ready to exit, bye bye...");
         Ok(())
     });
@@ -125,10 +128,15 @@ fn start(engine: &Engine, file: Option<&Path>) -> Result<(Server, Option<process
     });
     signals::stop_on_signals(server.handle()).map_err(|e| format!("Cannot handle signals: {e}"))?;
     announce(&server, directives::value(config, "always-show-logo") == "yes");
-    if matches!(&*config.get("supervised"), "systemd" | "auto") {
+    Ok((server, pid_file))
+}
+
+/// Says that everything is there.
+fn ready(engine: &Engine, server: &Server) {
+    tracing::info!("Ready to accept connections on {}", server.places().join(", "));
+    if matches!(&*engine.core().config.get("supervised"), "systemd" | "auto") {
         process::notify("READY=1\nSTATUS=Ready to accept connections\n");
     }
-    Ok((server, pid_file))
 }
 
 /// Makes room for as many descriptors as clients are allowed, or allows fewer clients.
@@ -155,5 +163,4 @@ fn announce(server: &Server, logo: bool) {
     for address in server.metrics_addresses() {
         tracing::info!("Metrics at http://{address}/metrics");
     }
-    tracing::info!("Ready to accept connections on {}", server.places().join(", "));
 }

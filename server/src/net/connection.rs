@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
+use carnelian::aof::Log;
 use carnelian::command::{Client, Core, Output};
 use carnelian::session::{Session, Status};
 use smallvec::SmallVec;
@@ -50,7 +51,7 @@ pub(crate) struct Connection {
     blocked: bool,
     /// There may be something to read of which no event will tell.
     unread: bool,
-    /// Too many replies are unsent: nothing is read until they are.
+    /// Too many replies are unsent, or they may not be sent yet: nothing is read until they are.
     held: bool,
 }
 
@@ -89,6 +90,8 @@ pub(crate) enum Turn {
     Paused,
     /// Resume when the client is woken, and at this time.
     Blocked(Option<Instant>),
+    /// The replies rest on changes that are not on the disk yet: finish when they are.
+    Unsynced,
     /// The connection is over.
     Over,
 }
@@ -120,6 +123,11 @@ impl Connection {
     /// Whether replies wait for the socket.
     pub(crate) fn has_output(&self) -> bool {
         self.output.is_some()
+    }
+
+    /// Whether its replies rest on nothing that could still be lost.
+    pub(crate) fn may_send(&self, log: &Log) -> bool {
+        self.output.as_ref().is_none_or(|output| log.covers(output.position()))
     }
 
     /// Reads what has arrived and runs it. Unless that is the end of the connection, [`finish`](Self::finish) follows.
@@ -204,6 +212,12 @@ impl Connection {
     /// The end of a connection's turn: sends its replies, as much as the socket takes.
     pub(crate) fn finish(&mut self, core: &Core, tools: &mut Tools) -> Turn {
         let Some(mut output) = self.output.take() else { return Turn::Wait };
+        if !core.log().covers(output.position()) {
+            // Nobody sees what could still be lost. What would be read now would only wait behind it.
+            self.held = true;
+            self.output = Some(output);
+            return Turn::Unsynced;
+        }
         tools.writes += 1;
         let mut turn = if self.flush(&mut output) { Turn::Over } else { Turn::Wait };
         if self.held && turn == Turn::Wait && output.len() < HOLD / 2 {

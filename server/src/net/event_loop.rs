@@ -62,6 +62,8 @@ pub(crate) struct EventLoop {
     again: Vec<usize>,
     /// Connections that wait for the end of a pause.
     paused: Vec<usize>,
+    /// Connections whose replies rest on changes that are not on the disk yet.
+    unsynced: Vec<usize>,
     /// The pause they wait for.
     pause: Option<Pause>,
     /// Connections with a request that waits, by when it is given up.
@@ -102,6 +104,7 @@ impl EventLoop {
             unfinished: Vec::new(),
             again: Vec::new(),
             paused: Vec::new(),
+            unsynced: Vec::new(),
             pause: None,
             deadlines: BTreeSet::new(),
             last_tick: now,
@@ -176,6 +179,8 @@ impl EventLoop {
 
     fn read_mail(&mut self) {
         self.mailbox.awake();
+        // Whoever woke the loop may have brought changes to the disk.
+        self.unfinished.append(&mut self.unsynced);
         while let Ok(message) = self.messages.try_recv() {
             match message {
                 Message::Adopt(stream) => self.adopt(stream),
@@ -254,6 +259,20 @@ impl EventLoop {
             self.follow(key, turn);
         }
         self.unfinished = unfinished;
+        if !self.unsynced.is_empty() {
+            self.await_sync();
+        }
+    }
+
+    /// Has the loop woken when more is on the disk.
+    fn await_sync(&mut self) {
+        let log = self.shared.engine.core().log();
+        self.mailbox.await_sync();
+        // It may be so since a moment ago, when nobody knew that the loop waits for it.
+        let connections = self.unsynced.iter().filter_map(|&key| self.connections.get(key));
+        if connections.into_iter().any(|connection| connection.may_send(log)) {
+            self.mailbox.wake();
+        }
     }
 
     #[inline]
@@ -271,6 +290,7 @@ impl EventLoop {
                 self.deadlines.insert((deadline, key));
             }
             Turn::Blocked(None) => {}
+            Turn::Unsynced => self.unsynced.push(key),
             Turn::Over => self.remove(key),
         }
     }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::{AcqRel, Acquire};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, SeqCst};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use mio::{Poll, Token, Waker};
@@ -36,6 +36,8 @@ pub(crate) struct Mailbox {
     waker: Waker,
     /// Whether the loop has been woken and has not looked yet: one wake-up serves many messages.
     woken: AtomicBool,
+    /// The loop wants to know when changes are on the disk.
+    awaits_sync: AtomicBool,
 }
 
 impl Mailbox {
@@ -43,7 +45,10 @@ impl Mailbox {
     pub(crate) fn new(poll: &Poll) -> io::Result<(Arc<Self>, Receiver<Message>)> {
         let (sender, receiver) = unbounded();
         let waker = Waker::new(poll.registry(), WAKER)?;
-        Ok((Arc::new(Self { sender, waker, woken: AtomicBool::new(false) }), receiver))
+        Ok((
+            Arc::new(Self { sender, waker, woken: AtomicBool::new(false), awaits_sync: AtomicBool::new(false) }),
+            receiver,
+        ))
     }
 
     /// Sends a message; lost if the loop has ended.
@@ -65,6 +70,18 @@ impl Mailbox {
             && let Err(e) = self.waker.wake()
         {
             tracing::warn!("Cannot wake an I/O thread: {e}");
+        }
+    }
+
+    /// Has the loop woken when changes are on the disk.
+    pub(crate) fn await_sync(&self) {
+        self.awaits_sync.store(true, SeqCst);
+    }
+
+    /// Changes are on the disk.
+    pub(crate) fn synced(&self) {
+        if self.awaits_sync.swap(false, SeqCst) {
+            self.wake();
         }
     }
 

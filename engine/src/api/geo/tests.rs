@@ -129,7 +129,7 @@ fn what_is_stored_is_replayed() {
     let error = Error::new("ERR could not decode requested zset member");
     assert_eq!(db.geo_search_store("near", "g", &missing, Store::Place), Err(error));
     for effect in recorder.effects.lock().iter() {
-        other.execute(&effect.argv).unwrap();
+        other.execute(&effect.argv()).unwrap();
     }
     for key in ["g", "near", "places"] {
         let all = |engine: &Engine| engine.execute(&["ZRANGE", key, "0", "-1", "WITHSCORES"]).unwrap();

@@ -219,7 +219,7 @@ fn check(steps: &[Step]) -> Result<(), TestCaseError> {
     engine.core().keyspace.expire_due(Duration::from_secs(9));
     let other = Engine::open(Options::new().clock(Clock::Manual(ManualClock::new(Duration::from_millis(1))))).unwrap();
     for effect in recorder.effects.lock().iter() {
-        let reply = other.execute(&effect.argv).unwrap();
+        let reply = other.execute(&effect.argv()).unwrap();
         prop_assert!(!matches!(reply, Value::Error(_)), "{:?}", effect);
     }
     prop_assert_eq!(contents(&engine), contents(&other));

@@ -38,7 +38,7 @@ proptest! {
         let db = engine.db(0).unwrap();
         let replay = || {
             for effect in recorder.effects.lock().drain(..) {
-                other.execute(&effect.argv).unwrap();
+                other.execute(&effect.argv()).unwrap();
             }
         };
         for step in steps {

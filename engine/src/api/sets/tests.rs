@@ -145,7 +145,7 @@ proptest! {
             }
         }
         for effect in recorder.effects.lock().iter() {
-            other.execute(&effect.argv).unwrap();
+            other.execute(&effect.argv()).unwrap();
         }
         prop_assert_eq!(contents(&other.db(0).unwrap()), model);
         for key in KEYS {

@@ -25,12 +25,8 @@ fn replay(effects: &[Effect]) -> Engine {
     let mut session = engine.session(Origin::default(), None);
     let mut output = Output::default();
     for effect in effects {
-        let mut input = format!("*{}\r\n", effect.argv.len()).into_bytes();
-        for arg in &effect.argv {
-            input.extend(format!("${}\r\n", arg.len()).bytes());
-            input.extend(arg);
-            input.extend(b"\r\n");
-        }
+        let mut input = Vec::new();
+        effect.write_to(&mut input);
         session.feed(&input, &mut output);
         let reply = output.to_vec();
         assert_ne!(reply.first(), Some(&b'-'), "{effect:?} {}", String::from_utf8_lossy(&reply));

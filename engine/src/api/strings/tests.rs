@@ -39,12 +39,8 @@ fn replay(effects: &[Effect]) -> Engine {
     let mut session = engine.session(Origin::default(), None);
     let mut output = Output::default();
     for effect in effects {
-        let mut input = format!("*{}\r\n", effect.argv.len()).into_bytes();
-        for arg in &effect.argv {
-            input.extend(format!("${}\r\n", arg.len()).bytes());
-            input.extend(arg);
-            input.extend(b"\r\n");
-        }
+        let mut input = Vec::new();
+        effect.write_to(&mut input);
         let (_, used) = session.feed(&input, &mut output);
         assert_eq!(used, input.len());
         let reply = output.to_vec();

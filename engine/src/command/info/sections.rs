@@ -118,7 +118,8 @@ pub(super) fn memory(core: &Core, lines: &mut Lines) {
 }
 
 pub(super) fn persistence(core: &Core, lines: &mut Lines) {
-    lines.add_all(&["loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"], 0);
+    lines.add("loading", u8::from(core.loading.is_on()));
+    lines.add_all(&["async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"], 0);
     lines.add("current_fork_perc", "0.00");
     lines.add_all(&["current_save_keys_processed", "current_save_keys_total"], 0);
     lines.add("rdb_changes_since_last_save", core.saves.missing(core.keyspace.changes()));
@@ -131,12 +132,58 @@ pub(super) fn persistence(core: &Core, lines: &mut Lines) {
     let [loaded, expired] = core.saves.loaded();
     lines.add("rdb_last_load_keys_expired", expired);
     lines.add("rdb_last_load_keys_loaded", loaded);
-    lines.add_all(&["aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"], 0);
-    lines.add_all(&["aof_last_rewrite_time_sec", "aof_current_rewrite_time_sec"], -1);
-    lines.add("aof_last_bgrewrite_status", "ok");
-    lines.add_all(&["aof_rewrites", "aof_rewrites_consecutive_failures"], 0);
-    lines.add("aof_last_write_status", "ok");
+    append_log(core, lines);
     lines.add_all(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"], 0);
+    append_log_size(core, lines);
+    loading(core, lines);
+}
+
+fn append_log(core: &Core, lines: &mut Lines) {
+    let (log, figures) = (&core.aof, &core.aof.figures);
+    let since = figures.since.load(Relaxed);
+    let now = core.keyspace.clock().millis();
+    let status = |bad: bool| if bad { "err" } else { "ok" };
+    lines.add("aof_enabled", u8::from(log.log.is_on()));
+    lines.add("aof_rewrite_in_progress", u8::from(log.is_rewriting()));
+    lines.add("aof_rewrite_scheduled", 0);
+    lines.add("aof_last_rewrite_time_sec", figures.last_secs.load(Relaxed) - 1);
+    let present = if since == 0 { -1 } else { (now.saturating_sub(since) / 1000) as i64 };
+    lines.add("aof_current_rewrite_time_sec", present);
+    lines.add("aof_last_bgrewrite_status", status(figures.last_failed.load(Relaxed)));
+    lines.add("aof_rewrites", figures.rewrites.load(Relaxed));
+    lines.add("aof_rewrites_consecutive_failures", figures.failures.load(Relaxed));
+    lines.add("aof_last_write_status", status(log.log.trouble().is_some()));
+}
+
+/// What is told only of a log that is on.
+fn append_log_size(core: &Core, lines: &mut Lines) {
+    let log = &core.aof;
+    if log.log.is_on() {
+        lines.add("aof_current_size", log.bytes());
+        lines.add("aof_base_size", log.figures.base.load(Relaxed));
+        lines.add("aof_pending_rewrite", 0);
+        lines.add("aof_buffer_length", log.log.waiting());
+        lines.add("aof_pending_bio_fsync", u8::from(log.log.synced() < log.log.position()));
+        lines.add("aof_delayed_fsync", 0);
+        // Ours: how often the disk was waited for.
+        lines.add("aof_fsyncs", log.log.syncs());
+    }
+}
+
+/// What is told only while keys are loaded.
+fn loading(core: &Core, lines: &mut Lines) {
+    let loading = &core.loading;
+    if loading.is_on() {
+        let (since, total, done) =
+            (loading.since.load(Relaxed), loading.total.load(Relaxed), loading.done.load(Relaxed));
+        let seconds = core.keyspace.clock().millis().saturating_sub(since) as f64 / 1000.0;
+        let left = if done > 0 { seconds * (total.saturating_sub(done)) as f64 / done as f64 } else { 1.0 };
+        lines.add("loading_start_time", since / 1000);
+        lines.add("loading_total_bytes", total);
+        lines.add("loading_loaded_bytes", done);
+        lines.add("loading_loaded_perc", format_args!("{:.2}", done as f64 * 100.0 / total.max(1) as f64));
+        lines.add("loading_eta_seconds", left as u64);
+    }
 }
 
 pub(super) fn stats(core: &Core, lines: &mut Lines) {

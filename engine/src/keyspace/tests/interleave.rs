@@ -156,7 +156,7 @@ struct Sum(std::sync::Mutex<i64>);
 impl Listener for Sum {
     fn effects(&self, effects: &[Effect]) -> LogPosition {
         for effect in effects {
-            *self.0.lock().unwrap() += std::str::from_utf8(&effect.argv[2]).unwrap().parse::<i64>().unwrap();
+            *self.0.lock().unwrap() += std::str::from_utf8(effect.argv()[2]).unwrap().parse::<i64>().unwrap();
         }
         1
     }

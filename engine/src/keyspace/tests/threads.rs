@@ -54,9 +54,9 @@ struct Ledger {
 
 impl Listener for Ledger {
     fn effects(&self, effects: &[Effect]) -> LogPosition {
-        for effect in effects.iter().filter(|e| e.argv[0] == b"INCRBY") {
-            let by: i64 = std::str::from_utf8(&effect.argv[2]).unwrap().parse().unwrap();
-            *self.sums.lock().unwrap().entry(effect.argv[1].clone()).or_default() += by;
+        for effect in effects.iter().filter(|e| e.argv()[0] == b"INCRBY") {
+            let by: i64 = std::str::from_utf8(effect.argv()[2]).unwrap().parse().unwrap();
+            *self.sums.lock().unwrap().entry(effect.argv()[1].to_vec()).or_default() += by;
         }
         self.told.fetch_add(effects.len() as u64, Relaxed) + 1
     }

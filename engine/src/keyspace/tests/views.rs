@@ -61,7 +61,7 @@ struct Recorder(Mutex<Vec<String>>);
 impl Listener for Recorder {
     fn effects(&self, effects: &[Effect]) -> LogPosition {
         for effect in effects {
-            let words: Vec<_> = effect.argv.iter().map(|a| String::from_utf8_lossy(a).into_owned()).collect();
+            let words: Vec<_> = effect.argv().iter().map(|a| String::from_utf8_lossy(a).into_owned()).collect();
             self.0.lock().unwrap().push(format!("{}: {}", effect.db, words.join(" ")));
         }
         self.0.lock().unwrap().len() as u64

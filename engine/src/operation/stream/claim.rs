@@ -131,7 +131,7 @@ pub fn claim(
     options: &XClaimOptions,
     mut read: impl FnMut(&Entry<'_>),
 ) -> Result<()> {
-    let now = view.now();
+    let now = view.wall();
     let time = options.time(now);
     let mut edit = must_have(view.edit::<Stream>(key)?, key, name)?;
     let (entries, groups) = edit.groups_mut();
@@ -217,7 +217,7 @@ pub struct AutoClaimed {
 /// # Errors
 /// [`Error::WRONG_TYPE`](crate::Error::WRONG_TYPE); an error if there is no such stream or group.
 pub fn auto_claim(view: &mut View<'_>, key: &Key<'_>, options: &AutoClaim<'_>) -> Result<AutoClaimed> {
-    let (now, name) = (view.now(), options.group);
+    let (now, name) = (view.wall(), options.group);
     let mut edit = must_have(view.edit::<Stream>(key)?, key, name)?;
     let (entries, groups) = edit.groups_mut();
     let mut group = must_have(groups.get_mut(name), key, name)?;

@@ -182,7 +182,7 @@ pub fn destroy_group(view: &mut View<'_>, key: &Key<'_>, name: &[u8]) -> Result<
 /// # Errors
 /// [`Error::WRONG_TYPE`]; an error if stream or group does not exist.
 pub fn create_consumer(view: &mut View<'_>, key: &Key<'_>, name: &[u8], consumer: &[u8]) -> Result<bool> {
-    let now = view.now();
+    let now = view.wall();
     let mut edit = view.edit::<Stream>(key)?.ok_or_else(key_required)?;
     let mut group = edit.groups_mut().1.get_mut(name).ok_or_else(|| no_group(key, name))?;
     let (_, is_new) = group.find_or_add(consumer, now);

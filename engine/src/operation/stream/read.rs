@@ -135,7 +135,7 @@ pub fn read_new(
     reader: &Reader<'_>,
     mut read: impl FnMut(&Entry<'_>),
 ) -> Result<usize> {
-    let (now, name) = (view.now(), reader.group);
+    let (now, name) = (view.wall(), reader.group);
     let mut edit = to_read(view.edit::<Stream>(key)?, key, name)?;
     let (entries, groups) = edit.groups_mut();
     let mut group = to_read(groups.get_mut(name), key, name)?;
@@ -193,7 +193,7 @@ pub fn read_history(
     after: StreamId,
     mut read: impl FnMut(StreamId, Option<&Entry<'_>>),
 ) -> Result<usize> {
-    let (now, name) = (view.now(), reader.group);
+    let (now, name) = (view.wall(), reader.group);
     let mut edit = to_read(view.edit::<Stream>(key)?, key, name)?;
     let (entries, groups) = edit.groups_mut();
     let mut group = to_read(groups.get_mut(name), key, name)?;

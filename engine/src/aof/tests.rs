@@ -1,0 +1,124 @@
+//! Records and what is made of damaged ones; the log over a disk that fails.
+
+use super::inspect::{Verdict, inspect};
+use super::record;
+use crate::keyspace::Effect;
+
+/// A segment of records, each with the place where it begins.
+fn segment(records: &[Vec<Effect>], synced: impl Fn(usize) -> Option<u64>) -> (Vec<u8>, Vec<usize>) {
+    let (mut file, mut begins, mut db) = (Vec::new(), Vec::new(), None);
+    record::end(&mut file, 0, Some(0), false);
+    for (i, effects) in records.iter().enumerate() {
+        let from = file.len();
+        begins.push(from);
+        record::requests(&mut file, effects, &mut db);
+        record::end(&mut file, from, synced(i), false);
+    }
+    begins.push(file.len());
+    (file, begins)
+}
+
+fn set(i: usize) -> Vec<Effect> {
+    let effect = |k: usize| Effect::new("SET").arg(format!("key{k}")).arg("value".repeat(1 + i % 7));
+    if i % 3 == 2 { vec![effect(i), effect(i + 1)] } else { vec![effect(i)] }
+}
+
+fn some_records() -> Vec<Vec<Effect>> {
+    (0..12).map(set).collect()
+}
+
+#[test]
+fn what_was_appended_is_whole() {
+    let (mut file, begins) = segment(&some_records(), |_| None);
+    let found = inspect(&file, 0);
+    assert_eq!((found.valid, found.verdict), (begins[12], Verdict::Whole));
+    // Eight single ones, four transactions of two between MULTI and EXEC, and the first choice of a database.
+    assert_eq!(found.commands, 8 + 4 * 4 + 1);
+    file.resize(file.len() + 10_000, 0);
+    assert_eq!(inspect(&file, 0), found, "reserved space is no damage");
+}
+
+#[test]
+fn a_segment_cut_anywhere_ends_with_its_last_whole_record() {
+    let (file, begins) = segment(&some_records(), |_| None);
+    for len in begins[0]..file.len() {
+        let whole = *begins.iter().rfind(|&&b| b <= len).unwrap();
+        for zeros in [0, 100] {
+            let mut cut = file[..len].to_vec();
+            cut.resize(len + zeros, 0);
+            let found = inspect(&cut, 0);
+            assert_eq!(found.valid, whole, "cut at {len}");
+            assert!(!matches!(found.verdict, Verdict::Damaged { .. }), "cut at {len}: {found:?}");
+            assert_eq!(found.verdict == Verdict::Whole, len == whole, "cut at {len}");
+        }
+    }
+}
+
+#[test]
+fn a_flipped_bit_is_damage_where_the_file_was_safe_and_a_torn_end_elsewhere() {
+    // The last record but one states that what is before it was on the disk.
+    let (file, begins) = segment(&some_records(), |i| (i == 10).then_some(900));
+    let safe = begins.iter().rposition(|&b| b <= 900).unwrap();
+    assert!(begins[10] > 900);
+    for at in begins[0]..file.len() {
+        let mut flipped = file.clone();
+        flipped[at] ^= 1 << (at % 8);
+        let found = inspect(&flipped, 0);
+        let hit = begins.iter().rposition(|&b| b <= at).unwrap();
+        assert_eq!(found.valid, begins[hit], "flipped at {at}: {found:?}");
+        let damaged = matches!(found.verdict, Verdict::Damaged { .. });
+        assert_eq!(damaged, hit <= safe && hit != 10 && found.valid < 900, "flipped at {at}: {found:?}");
+        assert_ne!(found.verdict, Verdict::Whole);
+    }
+}
+
+#[test]
+fn a_hole_with_records_behind_it_is_cut_there_if_none_of_them_was_safe() {
+    let (file, begins) = segment(&some_records(), |_| None);
+    let mut holed = file;
+    holed[begins[4]..begins[6]].fill(0);
+    let found = inspect(&holed, 0);
+    assert_eq!(found.valid, begins[4]);
+    assert!(matches!(found.verdict, Verdict::Torn { .. }));
+}
+
+#[test]
+fn what_others_append_behind_ours_counts() {
+    let plain = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n";
+    for closed in [true, false] {
+        let (mut file, _) = segment(&some_records(), |_| None);
+        if closed {
+            let from = file.len();
+            record::end(&mut file, from, Some(from as u64), true);
+        }
+        file.extend_from_slice(plain);
+        assert_eq!((inspect(&file, 0).valid, inspect(&file, 0).verdict), (file.len(), Verdict::Whole));
+        // And ours behind theirs, which vouches only for itself.
+        let from = file.len();
+        record::end(&mut file, from, None, false);
+        let from = file.len();
+        record::requests(&mut file, &set(1), &mut None);
+        record::end(&mut file, from, None, false);
+        assert_eq!((inspect(&file, 0).valid, inspect(&file, 0).verdict), (file.len(), Verdict::Whole));
+        let found = inspect(&file[..file.len() - 3], 0);
+        assert_eq!(found.valid, from, "{found:?}");
+    }
+}
+
+#[test]
+fn plain_files_are_read_as_redis_reads_them() {
+    let plain = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n*1\r\n$5\r\nMULTI\r\n*2\r\n$3\r\nDEL\r\n$1\r\na\r\n";
+    let before = plain.len() - (15 + 20);
+    let found = inspect(plain, 0);
+    assert_eq!(found.valid, before, "a transaction without its end does not count");
+    assert!(matches!(found.verdict, Verdict::Torn { .. }));
+    let found = inspect(&plain[..before - 4], 0);
+    assert_eq!(found.valid, 23);
+    assert!(matches!(found.verdict, Verdict::Torn { .. }));
+    let mut wrong = plain.to_vec();
+    wrong[23] = b'+';
+    let found = inspect(&wrong, 0);
+    assert_eq!(found.verdict, Verdict::Damaged { at: 23, what: "a command" });
+    assert_eq!(inspect(b"*1\r\n$99999999999\r\n", 0).valid, 0);
+    assert_eq!(inspect(b"", 0).verdict, Verdict::Whole);
+}

@@ -1,0 +1,270 @@
+//! Engines that are opened again after a clean end, or after none: nothing that was logged is missing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use carnelian::{Clock, Durability, Engine, ManualClock, Options, Result};
+
+mod common;
+
+/// A folder of a test's own, gone at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static LAST: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("carnelian-log-{}-{}", std::process::id(), LAST.fetch_add(1, Relaxed));
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn options(&self) -> Options {
+        Options::new().dir(&self.0).config("enable-debug-command", "yes")
+    }
+
+    fn open(&self) -> Result<Engine> {
+        Engine::open(self.options())
+    }
+
+    fn log(&self) -> PathBuf {
+        self.0.join("appendonlydir")
+    }
+
+    /// The names of the log's files, sorted.
+    fn names(&self) -> Vec<String> {
+        let files = fs::read_dir(self.log()).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = files.collect();
+        names.sort();
+        names
+    }
+
+    /// What a crash of the process would leave: a copy of all files as they are now.
+    fn crash(&self) -> Self {
+        let copy = Self::new();
+        fs::create_dir_all(copy.log()).unwrap();
+        for name in self.names() {
+            fs::copy(self.log().join(&name), copy.log().join(&name)).unwrap();
+        }
+        copy
+    }
+
+    fn segment(&self, n: u32) -> PathBuf {
+        self.log().join(format!("appendonly.aof.{n}.incr.aof"))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn digest(engine: &Engine) -> String {
+    format!("{:?}", engine.execute(&["DEBUG", "DIGEST"]).unwrap())
+}
+
+/// Something of every type, in several databases, in transactions and with deadlines.
+fn fill(engine: &Engine, from: usize) {
+    for n in from..from + 60 {
+        let db = engine.db((n % 3) as u32).unwrap();
+        db.set(format!("text {n}"), "x".repeat(n * 7 % 300)).unwrap();
+        db.rpush(format!("list {}", n % 5), [format!("element {n}"), "other".into()]).unwrap();
+        db.hset(format!("hash {}", n % 4), format!("field {n}"), "value").unwrap();
+        db.sadd("set", &[format!("member {n}")]).unwrap();
+        db.zadd("zset", &[(n as f64 / 3.0, format!("member {n}"))]).unwrap();
+        db.xadd("stream", &[("f", "v")]).unwrap();
+        db.set_ex(format!("later {n}"), 1000, "there").unwrap();
+        db.transaction(["a", "b"], |tx| {
+            tx.incr("a")?;
+            tx.append("b", "c")
+        })
+        .unwrap();
+        let _ = engine.execute(&["SPOP", "set"]).unwrap();
+        let _ = engine.execute(&["COPY", "a", &format!("copy {n}"), "DB", "5"]).unwrap();
+    }
+    engine.execute(&["SWAPDB", "1", "2"]).unwrap();
+}
+
+fn is_file(path: &Path) -> bool {
+    path.is_file()
+}
+
+#[test]
+fn what_was_changed_is_there_again() {
+    for durability in [Durability::Always, Durability::EverySecond, Durability::Os] {
+        let folder = Folder::new();
+        let open = || Engine::open(folder.options().durability(durability)).unwrap();
+        let engine = open();
+        fill(&engine, 0);
+        let before = digest(&engine);
+        drop(engine);
+        let engine = open();
+        assert_eq!(digest(&engine), before, "{durability:?}");
+        fill(&engine, 60);
+        let before = digest(&engine);
+        engine.close().unwrap();
+        assert_eq!(digest(&open()), before, "{durability:?}");
+        assert_eq!(
+            folder.names(),
+            ["appendonly.aof.1.base.rdb", "appendonly.aof.1.incr.aof", "appendonly.aof.manifest"]
+        );
+    }
+}
+
+#[test]
+fn what_was_changed_survives_the_end_of_the_process() {
+    for store in ["mapped", "written"] {
+        let folder = Folder::new();
+        let engine = Engine::open(folder.options().config("aof-store", store)).unwrap();
+        fill(&engine, 0);
+        let crashed = folder.crash();
+        assert_eq!(digest(&crashed.open().unwrap()), digest(&engine), "{store}");
+    }
+}
+
+#[test]
+fn a_rewrite_leaves_the_same_keys_in_fewer_bytes() {
+    let folder = Folder::new();
+    let engine = folder.open().unwrap();
+    fill(&engine, 0);
+    for n in 0..1000 {
+        engine.db(0).unwrap().set("again and again", n.to_string()).unwrap();
+    }
+    engine.execute(&["BGREWRITEAOF"]).unwrap();
+    fill(&engine, 60);
+    let info = || format!("{:?}", engine.execute(&["INFO", "persistence"]).unwrap());
+    while info().contains("aof_rewrite_in_progress:1") {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    fill(&engine, 120);
+    assert!(info().contains("aof_last_bgrewrite_status:ok"), "{}", info());
+    assert_eq!(folder.names(), ["appendonly.aof.2.base.rdb", "appendonly.aof.2.incr.aof", "appendonly.aof.manifest"]);
+    assert_eq!(digest(&folder.crash().open().unwrap()), digest(&engine));
+    let before = digest(&engine);
+    drop(engine);
+    assert_eq!(digest(&folder.open().unwrap()), before);
+}
+
+#[test]
+fn what_expires_while_nobody_is_there_is_gone_and_what_was_logged_before_it_counts() {
+    let folder = Folder::new();
+    let clock = ManualClock::new(Duration::from_secs(1_700_000_000));
+    let open = || Engine::open(folder.options().clock(Clock::Manual(clock.clone()))).unwrap();
+    let engine = open();
+    let db = engine.db(0).unwrap();
+    db.set_ex("counter", 10, "1").unwrap();
+    db.incr("counter").unwrap();
+    db.set_ex("kept", 10, "1").unwrap();
+    db.incr("kept").unwrap();
+    clock.advance(Duration::from_secs(9));
+    db.persist("kept").unwrap();
+    drop((engine, db));
+    clock.advance(Duration::from_secs(2));
+    let engine = open();
+    let db = engine.db(0).unwrap();
+    assert_eq!(db.get("counter").unwrap(), None);
+    assert_eq!(db.get("kept").unwrap().as_deref(), Some(&b"2"[..]));
+}
+
+#[test]
+fn a_log_cut_at_every_byte_of_its_last_records_ends_with_a_whole_one() {
+    let folder = Folder::new();
+    let engine = folder.open().unwrap();
+    let db = engine.db(0).unwrap();
+    let mut ends = vec![fs::read(folder.segment(1)).unwrap().iter().rposition(|&b| b != 0).unwrap() + 1];
+    for n in 0..6 {
+        db.transaction(["n", "text"], |tx| {
+            tx.set("n", n.to_string())?;
+            tx.append("text", "some text")
+        })
+        .unwrap();
+        ends.push(fs::read(folder.segment(1)).unwrap().iter().rposition(|&b| b != 0).unwrap() + 1);
+    }
+    let whole = fs::read(folder.segment(1)).unwrap();
+    for len in ends[1]..*ends.last().unwrap() {
+        let crashed = folder.crash();
+        let mut cut = whole[..len].to_vec();
+        cut.resize(len + 1000 * (len % 2), 0);
+        fs::write(crashed.segment(1), cut).unwrap();
+        let db = crashed.open().unwrap().db(0).unwrap();
+        let n = ends.iter().rposition(|&end| end <= len).unwrap();
+        assert_eq!(db.get("n").unwrap().unwrap(), (n - 1).to_string().as_bytes(), "cut at {len}");
+        assert_eq!(db.strlen("text").unwrap(), 9 * n, "cut at {len}");
+        let is_kept = crashed.names().iter().any(|name| name.contains(".cut-at-"));
+        assert_eq!(is_kept, !ends.contains(&len), "what is cut off is kept: {len}");
+    }
+}
+
+#[test]
+fn a_flipped_bit_in_what_was_safe_is_refused() {
+    let folder = Folder::new();
+    let engine = folder.open().unwrap();
+    let db = engine.db(0).unwrap();
+    for n in 0..20 {
+        db.set("n", n.to_string()).unwrap();
+        engine.sync().unwrap();
+    }
+    drop((engine, db));
+    let file = fs::read(folder.segment(1)).unwrap();
+    for at in (0..file.len() - 200).step_by(7) {
+        let crashed = folder.crash();
+        let mut flipped = file.clone();
+        flipped[at] ^= 1 << (at % 8);
+        fs::write(crashed.segment(1), &flipped).unwrap();
+        let error = crashed.open().err().unwrap_or_else(|| panic!("a flipped bit in byte {at}"));
+        assert!(error.to_string().contains("is damaged at byte "), "{error}");
+        assert_eq!(fs::read(crashed.segment(1)).unwrap(), flipped, "nothing is changed of it");
+    }
+}
+
+#[test]
+fn a_directory_belongs_to_one_engine() {
+    let folder = Folder::new();
+    let engine = folder.open().unwrap();
+    let error = folder.open().err().unwrap().to_string();
+    assert!(error.contains("is in use by another process (pid "), "{error}");
+    drop(engine);
+    folder.open().unwrap();
+}
+
+#[test]
+fn a_log_begins_with_the_last_snapshot_and_takes_an_old_single_file_over() {
+    let folder = Folder::new();
+    let engine = Engine::open(folder.options().config("appendonly", "no")).unwrap();
+    engine.db(0).unwrap().set("from", "snapshot").unwrap();
+    engine.snapshot().unwrap();
+    drop(engine);
+    assert!(!folder.log().exists());
+    let engine = folder.open().unwrap();
+    assert_eq!(engine.db(0).unwrap().get("from").unwrap().unwrap(), b"snapshot");
+    drop(engine);
+    fs::remove_dir_all(folder.log()).unwrap();
+    // Redis before 7 wrote an RDB file and commands behind it.
+    let mut old = fs::read(folder.0.join("dump.rdb")).unwrap();
+    old.extend_from_slice(b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$3\r\nSET\r\n$3\r\nold\r\n$4\r\nfile\r\n");
+    fs::write(folder.0.join("appendonly.aof"), old).unwrap();
+    let engine = folder.open().unwrap();
+    let db = engine.db(0).unwrap();
+    assert_eq!(db.get("from").unwrap().unwrap(), b"snapshot");
+    assert_eq!(db.get("old").unwrap().unwrap(), b"file");
+    db.set("new", "one").unwrap();
+    drop((engine, db));
+    assert!(!is_file(&folder.0.join("appendonly.aof")));
+    let db = folder.open().unwrap().db(0).unwrap();
+    assert_eq!(db.get("old").unwrap().unwrap(), b"file");
+    assert_eq!(db.get("new").unwrap().unwrap(), b"one");
+}
+
+#[test]
+fn what_is_changed_after_the_end_is_refused() {
+    let folder = Folder::new();
+    let engine = folder.open().unwrap();
+    let db = engine.db(0).unwrap();
+    db.set("k", "v").unwrap();
+    engine.close().unwrap();
+    assert!(db.set("k", "w").unwrap_err().to_string().contains("has been closed"));
+    assert_eq!(db.get("k").unwrap().unwrap(), b"v");
+}
