@@ -202,21 +202,20 @@ impl Engine {
         if let Some(dir) = &options.dir {
             std::fs::create_dir_all(dir)
                 .map_err(|e| Error::new(format!("ERR cannot make the directory {}: {e}", dir.display())))?;
+            engine.core.own_directory()?;
             engine.recover()?;
         }
         Ok(engine)
     }
 
-    /// Takes the directory that the directive `dir` names, loads what is in it and begins to log changes if they are to
-    /// be logged. Called for whoever opens an engine with [`Options::dir`]; a server calls it when its clients can be told
-    /// that it is loading. O(keys).
+    /// Loads what is in the directory that the directive `dir` names, and begins to log changes if they are to be logged.
+    /// Called for whoever opens an engine with [`Options::dir`]; a server calls it when its clients can be told that it is
+    /// loading. O(keys).
     ///
     /// # Errors
-    /// If another process has the directory, or a file in it cannot be read or is damaged. The engine is then of no use.
+    /// If another process has the directory of the log, or a file in it cannot be read or is damaged. The engine is then of
+    /// no use.
     pub fn recover(&self) -> Result<()> {
-        let dir = self.core.config.get("dir");
-        let lock = recovery::lock(std::path::Path::new(if dir.is_empty() { "." } else { &dir }))?;
-        let _ = self.core.lock.set(lock);
         recovery::recover(&self.core)
     }
 

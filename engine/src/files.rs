@@ -1,8 +1,11 @@
-//! Files that are there whole or not at all.
+//! Files that are there whole or not at all, and directories that are one process's own.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::sys;
 
 /// Writes a file aside and puts it in the place of `path` once all of it is on the disk: whatever happens meanwhile, what
 /// was there before stays as it was.
@@ -26,4 +29,38 @@ pub(crate) fn replace<T>(path: &Path, write: impl FnOnce(&File) -> io::Result<T>
     let written = written?;
     File::open(folder)?.sync_all()?;
     Ok(written)
+}
+
+/// The file that tells whose a directory is.
+const LOCK: &str = "carnelian.lock";
+
+/// Takes a directory for this process, until the file is dropped.
+///
+/// # Errors
+/// If another process has it.
+pub(crate) fn lock(folder: &Path) -> Result<File> {
+    let said = |e: &dyn std::fmt::Display| Error::new(format!("ERR cannot lock {}: {e}", folder.display()));
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(folder.join(LOCK))
+        .map_err(|e| said(&e))?;
+    match file.try_lock() {
+        Ok(()) => {
+            let written = file.set_len(0).and_then(|()| writeln!(file, "{}", sys::pid()));
+            written.map_err(|e| said(&e))?;
+            Ok(file)
+        }
+        Err(TryLockError::WouldBlock) => {
+            let mut pid = String::new();
+            // It says whose it is only for people.
+            let _ = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_string(&mut pid));
+            let who = if pid.trim().is_empty() { String::new() } else { format!(" (pid {})", pid.trim()) };
+            let folder = folder.display();
+            Err(Error::new(format!("ERR the directory {folder} is in use by another process{who}")))
+        }
+        Err(TryLockError::Error(e)) => Err(said(&e)),
+    }
 }

@@ -3,8 +3,7 @@
 //! Invariant: nothing is deleted. What is cut off a log is kept beside it; a damaged file is refused with the place of the
 //! damage.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -14,41 +13,6 @@ use crate::error::{Error, Result};
 use crate::operation::snapshot;
 use crate::session::replay::replay;
 use crate::sync::atomic::Ordering::Relaxed;
-use crate::sys;
-
-/// The file that tells whose a directory is.
-const LOCK: &str = "carnelian.lock";
-
-/// Takes a directory for this process, until the file is dropped.
-///
-/// # Errors
-/// If another process has it.
-pub(crate) fn lock(folder: &Path) -> Result<File> {
-    let said = |e: &dyn std::fmt::Display| Error::new(format!("ERR cannot lock {}: {e}", folder.display()));
-    let mut file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(folder.join(LOCK))
-        .map_err(|e| said(&e))?;
-    match file.try_lock() {
-        Ok(()) => {
-            let written = file.set_len(0).and_then(|()| writeln!(file, "{}", sys::pid()));
-            written.map_err(|e| said(&e))?;
-            Ok(file)
-        }
-        Err(TryLockError::WouldBlock) => {
-            let mut pid = String::new();
-            // It says whose it is only for people.
-            let _ = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_string(&mut pid));
-            let who = if pid.trim().is_empty() { String::new() } else { format!(" (pid {})", pid.trim()) };
-            let folder = folder.display();
-            Err(Error::new(format!("ERR the directory {folder} is in use by another process{who}")))
-        }
-        Err(TryLockError::Error(e)) => Err(said(&e)),
-    }
-}
 
 /// Loads what there is and, if the log is on, begins to append to it. Called once, before anybody else changes a key.
 ///
@@ -75,6 +39,7 @@ fn place(core: &Core) -> Place {
 }
 
 fn recover_log(core: &Core) -> Result<()> {
+    core.own_directory()?;
     let place = place(core);
     core.aof.want();
     let manifest = Manifest::read(&place.folder, &place.name)

@@ -72,6 +72,20 @@ impl Saves {
 }
 
 impl Core {
+    /// Takes the directory for this process, for as long as the engine is open.
+    ///
+    /// # Errors
+    /// If another process has it.
+    pub fn own_directory(&self) -> Result<()> {
+        if self.lock.get().is_none() {
+            let dir = self.config.get("dir");
+            let lock = files::lock(Path::new(if dir.is_empty() { "." } else { &dir }))?;
+            // Whoever else has just taken it is of this process.
+            let _ = self.lock.set(lock);
+        }
+        Ok(())
+    }
+
     /// Where the file is.
     ///
     /// # Errors
@@ -90,6 +104,7 @@ impl Core {
     pub fn save(&self) -> Result<Summary> {
         let path = self.snapshot_path()?;
         let _alone = self.saves.writing.lock();
+        self.own_directory()?;
         let (now, began) = (self.keyspace.clock().millis(), Instant::now());
         let about = [
             ("redis-ver", REDIS_VERSION.to_owned()),

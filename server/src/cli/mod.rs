@@ -7,7 +7,7 @@ mod signals;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use carnelian::Engine;
+use carnelian::{Engine, Error};
 
 use crate::server::{Config, Server, serve};
 use crate::{directives, log, process};
@@ -77,6 +77,7 @@ fn read(arguments: &[String]) -> Result<(Option<PathBuf>, Vec<Line>), ConfError>
 fn run(arguments: &[String]) -> Result<(), String> {
     let (file, lines) = read(arguments).map_err(|e| e.to_string())?;
     let (engine, warnings) = settings::open(&lines).map_err(|e| e.to_string())?;
+    let has_directory = !engine.core().config.get("dir").is_empty();
     enter_directory(&engine)?;
     let value = |name| directives::value(&engine.core().config, name);
     log::init(&value("logfile"), &value("loglevel")).map_err(|e| format!("Can't open the log file: {e}"))?;
@@ -85,11 +86,12 @@ fn run(arguments: &[String]) -> Result<(), String> {
     }
     // Whoever comes in early is told that keys are being loaded.
     engine.core().begin_loading();
-    let result = start(&engine, file.as_deref()).and_then(|(server, _pid_file)| {
-        engine.recover().map_err(|e| e.to_string())?;
+    let owned = if has_directory { engine.core().own_directory().map_err(told) } else { Ok(()) };
+    let result = owned.and_then(|()| start(&engine, file.as_deref())).and_then(|(server, _pid_file)| {
+        engine.recover().map_err(told)?;
         ready(&engine, &server);
         server.wait().map_err(|e| e.to_string())?;
-        engine.close().map_err(|e| e.to_string())?;
+        engine.close().map_err(told)?;
         tracing::info!("Carnelian is now ready to exit, bye bye...");
         Ok(())
     });
@@ -129,6 +131,12 @@ fn start(engine: &Engine, file: Option<&Path>) -> Result<(Server, Option<process
     signals::stop_on_signals(server.handle()).map_err(|e| format!("Cannot handle signals: {e}"))?;
     announce(&server, directives::value(config, "always-show-logo") == "yes");
     Ok((server, pid_file))
+}
+
+/// An error of the engine, for people.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn told(error: Error) -> String {
+    error.text().trim_start_matches("ERR ").to_owned()
 }
 
 /// Says that everything is there.
