@@ -1,66 +1,13 @@
 //! Engines that are opened again after a clean end, or after none: nothing that was logged is missing.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::path::Path;
 use std::time::Duration;
 
-use carnelian::{Clock, Durability, Engine, ManualClock, Options, Result};
+use carnelian::{Clock, Durability, Engine, ManualClock};
+use common::folder::Folder;
 
 mod common;
-
-/// A folder of a test's own, gone at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static LAST: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("carnelian-log-{}-{}", std::process::id(), LAST.fetch_add(1, Relaxed));
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn options(&self) -> Options {
-        Options::new().dir(&self.0).config("enable-debug-command", "yes")
-    }
-
-    fn open(&self) -> Result<Engine> {
-        Engine::open(self.options())
-    }
-
-    fn log(&self) -> PathBuf {
-        self.0.join("appendonlydir")
-    }
-
-    /// The names of the log's files, sorted.
-    fn names(&self) -> Vec<String> {
-        let files = fs::read_dir(self.log()).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap());
-        let mut names: Vec<_> = files.collect();
-        names.sort();
-        names
-    }
-
-    /// What a crash of the process would leave: a copy of all files as they are now.
-    fn crash(&self) -> Self {
-        let copy = Self::new();
-        fs::create_dir_all(copy.log()).unwrap();
-        for name in self.names() {
-            fs::copy(self.log().join(&name), copy.log().join(&name)).unwrap();
-        }
-        copy
-    }
-
-    fn segment(&self, n: u32) -> PathBuf {
-        self.log().join(format!("appendonly.aof.{n}.incr.aof"))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 fn digest(engine: &Engine) -> String {
     format!("{:?}", engine.execute(&["DEBUG", "DIGEST"]).unwrap())

@@ -1,6 +1,8 @@
 //! A client in the same process: commands in, replies out, through a session.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
+pub mod folder;
+
 use std::time::Duration;
 
 use carnelian::command::{Origin, Output};
