@@ -216,7 +216,10 @@ fn a_power_cut_loses_nothing_that_threads_were_told_or_have_seen_under_always() 
         });
         let there = counters(&copy.open().unwrap_or_else(|e| panic!("seed {seed}: {e}")));
         for (thread, ((acknowledged, seen), there)) in told.into_iter().zip(there).enumerate() {
-            assert!(there >= acknowledged, "seed {seed}, thread {thread}: {acknowledged} was acknowledged, {there} is there");
+            assert!(
+                there >= acknowledged,
+                "seed {seed}, thread {thread}: {acknowledged} was acknowledged, {there} is there"
+            );
             assert!(there >= seen, "seed {seed}, thread {thread}: {seen} was seen, {there} is there");
         }
     }

@@ -162,8 +162,8 @@ impl Server {
             if let Ok(mut client) = Client::connect(&self.address)
                 && client.send(&["PING"]).is_ok()
                 && let Ok(reply) = client.read()
-                // A server with a password answers too, in its way.
-                && (reply == Reply::Simple(b"PONG".to_vec()) || reply.is_error())
+                // A server with a password answers too, in its way; one that is loading is not there yet.
+                && (reply == Reply::Simple(b"PONG".to_vec()) || reply.is_error() && !is_loading(&reply))
             {
                 return Ok(());
             }
@@ -182,6 +182,10 @@ impl Drop for Server {
             let _ = fs::remove_dir_all(&process.folder);
         }
     }
+}
+
+fn is_loading(reply: &Reply) -> bool {
+    matches!(reply, Reply::Error(text) if text.starts_with(b"LOADING"))
 }
 
 fn free_port() -> u16 {
