@@ -7,6 +7,7 @@ use super::blocking::Blocked;
 use super::host::Embedded;
 use super::monitor::Monitors;
 use super::notify::Notifier;
+use super::peers::Peers;
 use super::persistence::Saves;
 use super::tracking::{Tracking, TrackingFigures};
 use super::transactions::Transaction;
@@ -45,6 +46,8 @@ pub struct Core {
     pub(crate) monitors: Monitors,
     /// What is known of the file.
     pub(crate) saves: Saves,
+    /// Connections to other servers.
+    pub(crate) peers: Peers,
     /// Who may come in.
     pub auth: Auth,
     /// Commands that were slow or large.
@@ -109,6 +112,7 @@ impl Core {
             tracking,
             monitors: Monitors::default(),
             saves: Saves::new(run.since),
+            peers: Peers::default(),
             auth: Auth::default(),
             logs: CommandLogs::default(),
             latency: LatencyMonitor::default(),
@@ -302,6 +306,22 @@ impl Context<'_> {
             return self.on_held(f);
         }
         self.run(View::one(&self.core.keyspace, self.caller.db, self.now, access, hash)?, f)
+    }
+
+    /// Runs `f` on a view of the stripes of some keys.
+    ///
+    /// # Errors
+    /// What `f` returns.
+    pub fn on_keys<R>(
+        &mut self,
+        access: Access,
+        hashes: impl Iterator<Item = u64> + Clone,
+        f: impl FnOnce(&mut View<'_>) -> Result<R>,
+    ) -> Result<R> {
+        if self.held.is_some() {
+            return self.on_held(f);
+        }
+        self.run(View::of(&self.core.keyspace, self.caller.db, self.now, access, hashes)?, f)
     }
 
     /// Runs `f` on a view of everything.
