@@ -9,7 +9,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// Those of `write` and of the system; the file aside is then gone.
-pub(crate) fn replace<T>(path: &Path, write: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
+pub fn replace<T>(path: &Path, write: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let aside = folder.join(format!("temp-{}.rdb", std::process::id()));
     let written = File::create(&aside).and_then(|file| {
