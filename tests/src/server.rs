@@ -189,8 +189,13 @@ fn free_port() -> u16 {
     listener.local_addr().expect("a bound listener has an address").port()
 }
 
-/// The newest `carnelian-server` in the target folder that this test itself was built into.
-fn subject_program() -> PathBuf {
+/// The program under test: the one in `CARNELIAN_SERVER`, or the newest `carnelian-server` in the target folder that this
+/// test itself was built into.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn subject_program() -> PathBuf {
     if let Ok(path) = std::env::var("CARNELIAN_SERVER") {
         return PathBuf::from(path);
     }
