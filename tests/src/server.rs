@@ -75,6 +75,22 @@ impl Server {
         Self::start(&peer.program(), arguments)
     }
 
+    /// As [`subject`](Self::subject), for one that may refuse to start.
+    ///
+    /// # Errors
+    /// Why it did not, with the end of its log.
+    pub fn try_subject(arguments: &[&str]) -> Result<Self, String> {
+        Self::try_start(&subject_program(), arguments)
+    }
+
+    /// As [`peer`](Self::peer), for one that may refuse to start.
+    ///
+    /// # Errors
+    /// Why it did not, with the end of its log.
+    pub fn try_peer(peer: Peer, arguments: &[&str]) -> Result<Self, String> {
+        Self::try_start(&peer.program(), arguments)
+    }
+
     /// A new process of `program`.
     ///
     /// # Panics
