@@ -1,7 +1,7 @@
 //! MIGRATE: keys that move to another server.
 //!
-//! The stripes of the keys are held from the look at them to their deletion, so that nobody sees a key change on the way;
-//! other keys go on. A key is deleted only once the other side has acknowledged it.
+//! The stripes of the keys are held from the look at them to their deletion, so that nobody sees a key change on the
+//! way; other keys go on. A key is deleted only once the other side has acknowledged it.
 
 use std::io;
 use std::time::Duration;
@@ -112,26 +112,81 @@ impl<'a> Request<'a> {
 
 fn migrate(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let request = Request::parse(args)?;
-    let core = context.core;
-    let hashes = args.keys().map(|key| key.hash);
-    let moved = context.on_keys(Access::Write, hashes, |view| {
+    // A connection that was kept may have been closed meanwhile: the first failure is worth another try.
+    let mut may_retry = true;
+    loop {
+        match attempt(context, &request, args)? {
+            Attempt::NoKey => reply.simple("NOKEY"),
+            Attempt::Over(result) => {
+                result?;
+                reply.ok();
+            }
+            Attempt::Broken(Broken { may_retry: true, .. }) if may_retry => {
+                may_retry = false;
+                continue;
+            }
+            Attempt::Broken(Broken { writing, .. }) => {
+                return Err(broken(if writing { "writing" } else { "reading" }));
+            }
+        }
+        return Ok(());
+    }
+}
+
+/// What came of it.
+enum Attempt {
+    NoKey,
+    /// The other side has answered.
+    Over(Result<()>),
+    Broken(Broken),
+}
+
+/// Connects, and then locks the keys and moves those that are there. Connecting takes as long as it takes, and needs no
+/// lock.
+fn attempt(context: &mut Context<'_>, request: &Request<'_>, args: &Args<'_>) -> Result<Attempt> {
+    let (core, hashes) = (context.core, args.keys().map(|key| key.hash));
+    let is_there = context.on_keys(Access::Read, hashes.clone(), |view| {
+        let is_there = args.keys().any(|key| view.peek(&key).is_some());
+        // Keys that are there are counted when they are moved.
+        Ok(is_there || args.keys().any(|key| view.get(&key).is_some()))
+    })?;
+    if !is_there {
+        return Ok(Attempt::NoKey);
+    }
+    let mut peer = match core.peers.take(&request.address) {
+        Some(peer) => peer,
+        None => connect(request)?,
+    };
+    let mut is_usable = true;
+    let attempt = context.on_keys(Access::Write, hashes, |view| {
         let keys: Vec<Key<'_>> = args.keys().filter(|key| view.get(key).is_some()).collect();
         if keys.is_empty() {
-            return Ok(false);
+            return Ok(Attempt::NoKey);
         }
-        let kept = core.peers.take(&request.address);
-        let Moved { connection, result } = Move { request: &request, keys: &keys, view }.run(kept)?;
-        if let Some(peer) = connection {
-            core.peers.keep(request.address.clone(), peer, &core.background);
-        }
-        result.map(|()| true)
+        Ok(match (Move { request, keys: &keys, view }).over(&mut peer) {
+            Ok((result, usable)) => {
+                is_usable = usable;
+                peer.db = result.is_ok().then_some(request.db);
+                Attempt::Over(result)
+            }
+            Err(broken) => {
+                is_usable = false;
+                Attempt::Broken(broken)
+            }
+        })
     })?;
-    if moved {
-        reply.ok();
-    } else {
-        reply.simple("NOKEY");
+    if is_usable {
+        core.peers.keep(request.address.clone(), peer, &core.background);
     }
-    Ok(())
+    Ok(attempt)
+}
+
+fn connect(request: &Request<'_>) -> Result<Peer> {
+    Peer::connect(&request.address, request.timeout).map_err(|e| match e.kind() {
+        // Redis hears of that only when it writes.
+        io::ErrorKind::ConnectionRefused => broken("writing"),
+        _ => Error::new("IOERR error or timeout connecting to the client"),
+    })
 }
 
 /// Keys on their way.
@@ -139,12 +194,6 @@ struct Move<'m, 'v> {
     request: &'m Request<'m>,
     keys: &'m [Key<'m>],
     view: &'m mut View<'v>,
-}
-
-/// How it went, and the connection if it is still good for something.
-struct Moved {
-    connection: Option<Peer>,
-    result: Result<()>,
 }
 
 /// Why a connection is of no more use.
@@ -162,28 +211,6 @@ impl Broken {
 }
 
 impl Move<'_, '_> {
-    /// Tries once more where a connection that was kept may have been closed meanwhile.
-    fn run(mut self, mut kept: Option<Peer>) -> Result<Moved> {
-        let timeout = self.request.timeout;
-        let mut is_first = true;
-        loop {
-            let connected = kept.take().map_or_else(|| Peer::connect(&self.request.address, timeout), Ok);
-            let mut peer = connected.map_err(|e| match e.kind() {
-                // Redis hears of that only when it writes.
-                io::ErrorKind::ConnectionRefused => broken("writing"),
-                _ => Error::new("IOERR error or timeout connecting to the client"),
-            })?;
-            match self.over(&mut peer) {
-                Ok((result, is_usable)) => {
-                    peer.db = result.is_ok().then_some(self.request.db);
-                    return Ok(Moved { connection: is_usable.then_some(peer), result });
-                }
-                Err(Broken { may_retry: true, .. }) if is_first => is_first = false,
-                Err(Broken { writing, .. }) => return Err(broken(if writing { "writing" } else { "reading" })),
-            }
-        }
-    }
-
     /// Sends everything, and then looks what became of it. Also says whether the connection is of any more use.
     fn over(&mut self, peer: &mut Peer) -> std::result::Result<(Result<()>, bool), Broken> {
         let Request { timeout, db, .. } = *self.request;
