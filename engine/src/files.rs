@@ -12,7 +12,7 @@ use crate::sys;
 ///
 /// # Errors
 /// Those of `write` and of the system; the file aside is then gone.
-pub(crate) fn replace<T>(path: &Path, write: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
+pub fn replace<T>(path: &Path, write: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().display();
     let aside = folder.join(format!("temp-{}-{name}", std::process::id()));

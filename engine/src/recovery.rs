@@ -10,6 +10,7 @@ use std::time::Instant;
 use crate::aof::{self, Inspection, Kind, Manifest, Piece, StoreKind, Verdict};
 use crate::command::{Core, Place};
 use crate::error::{Error, Result};
+use crate::map::Map;
 use crate::operation::snapshot;
 use crate::session::replay::replay;
 use crate::sync::atomic::Ordering::Relaxed;
@@ -82,7 +83,7 @@ fn adopt_single_file(core: &Core, place: &Place) -> Result<Option<Manifest>> {
 /// A file of the log, looked through.
 struct Found {
     path: PathBuf,
-    bytes: Vec<u8>,
+    bytes: Map,
     look: Inspection,
 }
 
@@ -96,7 +97,7 @@ fn load_all(core: &Core, place: &Place, manifest: &Manifest) -> Result<u64> {
     let mut increments = Vec::new();
     for piece in pieces {
         let path = place.folder.join(&piece.name);
-        let bytes = match fs::read(&path) {
+        let bytes = match Map::open(&path) {
             Ok(bytes) => bytes,
             // Space is reserved and the manifest written before anything is in it.
             Err(e) => return Err(Error::new(format!("ERR cannot read {}: {e}", path.display()))),

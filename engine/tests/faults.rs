@@ -320,7 +320,7 @@ fn threads_share_syncs() {
     std::thread::scope(|scope| {
         for thread in 0..16 {
             let db = engine.db(0).unwrap();
-            scope.spawn(move || (0..50).for_each(|n| drop(db.set(format!("{thread} {n}"), "x").unwrap())));
+            scope.spawn(move || (0..50).for_each(|n| db.set(format!("{thread} {n}"), "x").unwrap()));
         }
     });
     let syncs = disk.syncs.load(Relaxed) - before;

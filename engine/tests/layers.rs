@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// From the ground up. A module may use its own room and those before it.
 const ROOMS: [&[&str]; 11] = [
-    &["sync", "sys", "files", "error", "clock", "stopwatch", "slot"],
+    &["sync", "sys", "files", "map", "error", "clock", "stopwatch", "slot"],
     &["codec"],
     &["table"],
     &["value"],

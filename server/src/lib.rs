@@ -14,6 +14,7 @@ mod metrics;
 mod net;
 mod process;
 mod server;
+mod tools;
 
 pub use host::Handle;
 pub use server::{Config, Server, serve};

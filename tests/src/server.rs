@@ -75,6 +75,22 @@ impl Server {
         Self::start(&peer.program(), arguments)
     }
 
+    /// As [`subject`](Self::subject), for one that may refuse to start.
+    ///
+    /// # Errors
+    /// Why it did not, with the end of its log.
+    pub fn try_subject(arguments: &[&str]) -> Result<Self, String> {
+        Self::try_start(&subject_program(), arguments)
+    }
+
+    /// As [`peer`](Self::peer), for one that may refuse to start.
+    ///
+    /// # Errors
+    /// Why it did not, with the end of its log.
+    pub fn try_peer(peer: Peer, arguments: &[&str]) -> Result<Self, String> {
+        Self::try_start(&peer.program(), arguments)
+    }
+
     /// A new process of `program`.
     ///
     /// # Panics
@@ -193,8 +209,13 @@ fn free_port() -> u16 {
     listener.local_addr().expect("a bound listener has an address").port()
 }
 
-/// The newest `carnelian-server` in the target folder that this test itself was built into.
-fn subject_program() -> PathBuf {
+/// The program under test: the one in `CARNELIAN_SERVER`, or the newest `carnelian-server` in the target folder that this
+/// test itself was built into.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn subject_program() -> PathBuf {
     if let Ok(path) = std::env::var("CARNELIAN_SERVER") {
         return PathBuf::from(path);
     }

@@ -85,6 +85,9 @@ impl<'a> Args<'a> {
 /// # Errors
 /// If a number of keys is no number, or more than there are arguments.
 pub fn key_positions(spec: &Spec, argv: &[&[u8]]) -> Result<Positions> {
+    if let Some(found) = found_by_command(spec, argv) {
+        return Ok(found);
+    }
     let mut positions = Positions::new();
     for rule in spec.keys {
         positions.extend(rule_positions(rule, argv)?);
@@ -98,6 +101,9 @@ pub fn key_positions(spec: &Spec, argv: &[&[u8]]) -> Result<Positions> {
 /// # Errors
 /// As for [`key_positions`].
 pub(super) fn positions_to_lock(spec: &Spec, argv: &[&[u8]]) -> Result<Positions> {
+    if let Some(found) = found_by_command(spec, argv) {
+        return Ok(found);
+    }
     let mut positions = Positions::new();
     for rule in spec.keys {
         let (Begin::Keyword(word, from @ 0..), Find::Range { limit: 2.., .. }) = (rule.begin, rule.find) else {
@@ -115,10 +121,19 @@ pub(super) fn positions_to_lock(spec: &Spec, argv: &[&[u8]]) -> Result<Positions
     Ok(positions)
 }
 
+/// What a command itself has to say about where its keys are.
+fn found_by_command(spec: &Spec, argv: &[&[u8]]) -> Option<Positions> {
+    let (from, to) = spec.find_keys?(argv);
+    Some((from..to.min(argv.len())).collect())
+}
+
 /// The positions that one rule finds, with what the command does to those keys.
 pub fn key_flags<'a>(spec: &'a Spec, argv: &'a [&'a [u8]]) -> impl Iterator<Item = Result<(usize, KeyFlags)>> + 'a {
-    spec.keys.iter().flat_map(move |rule| {
-        let (found, error) = match rule_positions(rule, argv) {
+    let known = found_by_command(spec, argv);
+    // All of one kind, so the first rule says what happens to them.
+    let rules = if known.is_some() { spec.keys.get(..1).unwrap_or_default() } else { spec.keys };
+    rules.iter().flat_map(move |rule| {
+        let (found, error) = match known.clone().map_or_else(|| rule_positions(rule, argv), Ok) {
             Ok(found) => (found, None),
             Err(error) => (Positions::new(), Some(Err(error))),
         };

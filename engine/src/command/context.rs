@@ -9,6 +9,7 @@ use super::host::Embedded;
 use super::loading::Loading;
 use super::monitor::Monitors;
 use super::notify::Notifier;
+use super::peers::Peers;
 use super::persistence::Saves;
 use super::tracking::{Tracking, TrackingFigures};
 use super::transactions::Transaction;
@@ -56,6 +57,8 @@ pub struct Core {
     pub(crate) lock: OnceLock<File>,
     /// What segments of the log are kept in, if that is not for a directive to say.
     pub(crate) log_store: OnceLock<StoreKind>,
+    /// Connections to other servers.
+    pub(crate) peers: Peers,
     /// Who may come in.
     pub auth: Auth,
     /// Commands that were slow or large.
@@ -126,6 +129,7 @@ impl Core {
             loading: Loading::default(),
             lock: OnceLock::new(),
             log_store: OnceLock::new(),
+            peers: Peers::default(),
             auth: Auth::default(),
             logs: CommandLogs::default(),
             latency: LatencyMonitor::default(),
@@ -345,6 +349,22 @@ impl Context<'_> {
             return self.on_held(f);
         }
         self.run(View::one(&self.core.keyspace, self.caller.db, self.now, access, hash)?, f)
+    }
+
+    /// Runs `f` on a view of the stripes of some keys.
+    ///
+    /// # Errors
+    /// What `f` returns.
+    pub fn on_keys<R>(
+        &mut self,
+        access: Access,
+        hashes: impl Iterator<Item = u64> + Clone,
+        f: impl FnOnce(&mut View<'_>) -> Result<R>,
+    ) -> Result<R> {
+        if self.held.is_some() {
+            return self.on_held(f);
+        }
+        self.run(View::of(&self.core.keyspace, self.caller.db, self.now, access, hashes)?, f)
     }
 
     /// Runs `f` on a view of everything.

@@ -346,10 +346,10 @@ fn call(
         }
         Run::Context(run) => {
             let mut context = Context { core, caller, now, position: 0, held: None };
-            run(&mut context, args, reply)?;
+            let result = run(&mut context, args, reply);
             let position = context.position;
             reply.depends_on(position);
-            Ok(Outcome::Done)
+            result.map(|()| Outcome::Done)
         }
         Run::Blocking(run) => blocking::call(core, caller, now, (run, access), args, reply),
         Run::Container => Err(Error::arity(&command.full_name)),

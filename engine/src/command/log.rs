@@ -153,6 +153,8 @@ pub(super) fn redacted<'a>(args: &Args<'a>) -> Vec<&'a [u8]> {
         (1..argv.len()).collect()
     } else if is(0, "hello") {
         (2..argv.len()).find(|&i| is(i, "auth")).map_or_else(Vec::new, |i| vec![i + 1, i + 2])
+    } else if is(0, "migrate") {
+        secrets_of_migrate(args)
     } else if is(0, "config") && is(1, "set") {
         let names = (2..argv.len()).step_by(2);
         names
@@ -168,6 +170,16 @@ pub(super) fn redacted<'a>(args: &Args<'a>) -> Vec<&'a [u8]> {
         }
     }
     argv
+}
+
+fn secrets_of_migrate(args: &Args<'_>) -> Vec<usize> {
+    let (mut secret, mut i) = (Vec::new(), 6);
+    while i < args.len() && !args.is(i, "keys") {
+        let words = if args.is(i, "auth") { 1 } else { 2 * usize::from(args.is(i, "auth2")) };
+        secret.extend(i + 1..=i + words);
+        i += 1 + words;
+    }
+    secret
 }
 
 fn shortened(argv: &[&[u8]]) -> Vec<Vec<u8>> {
@@ -206,6 +218,9 @@ mod tests {
         let set = ["CONFIG", "SET", "hz", "1", "requirepass", "p"];
         assert_eq!(redact(&set), ["CONFIG", "SET", "hz", "1", "requirepass", "(redacted)"]);
         assert_eq!(redact(&["GET", "auth"]), ["GET", "auth"]);
+        let migrate = ["MIGRATE", "h", "1", "", "0", "9", "COPY", "AUTH2", "auth", "p", "KEYS", "auth", "k"];
+        let shown = [&migrate[..8], &["(redacted)"; 2], &migrate[10..]].concat();
+        assert_eq!(redact(&migrate), shown);
     }
 
     #[test]

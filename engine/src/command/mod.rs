@@ -16,6 +16,7 @@ mod host;
 mod latency_monitor;
 mod log;
 pub(crate) mod notify;
+mod peers;
 mod registry;
 mod reply;
 mod spec;
@@ -68,7 +69,7 @@ pub use memory::MemoryFigures;
 pub use pubsub::Subscriptions;
 pub use registry::{Command, Registry};
 pub use reply::{Begun, Output, Reply, Tree, Value};
-pub use spec::{Begin, BlockFn, ContextFn, Find, Group, KeySpec, Run, Spec, ViewFn};
+pub use spec::{Begin, BlockFn, ContextFn, Find, FindKeys, Group, KeySpec, Run, Spec, ViewFn};
 pub use stats::{CommandStats, EngineStats, Rates, SocketStats, Streak};
 pub use tracking::TrackingFigures;
 

@@ -9,6 +9,7 @@ use super::{Args, Context, Core, Flags, Group, Reply, Run, Spec};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::map::Map;
 use crate::operation::snapshot::{self, Summary};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -136,7 +137,7 @@ impl Core {
     /// If the engine has no directory, or the file cannot be read or is damaged.
     pub fn load(&self) -> Result<Option<Summary>> {
         let (path, began) = (self.snapshot_path()?, Instant::now());
-        let bytes = match std::fs::read(&path) {
+        let bytes = match Map::open(&path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(Error::new(format!("ERR cannot read {}: {e}", path.display()))),

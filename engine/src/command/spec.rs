@@ -126,6 +126,9 @@ pub type BlockFn = dyn for<'a> Fn(&mut View<'_>, &Args<'a>, &mut Reply<'_>) -> R
 /// A command that looks at its caller, at the engine, or at stripes of its own choice.
 pub type ContextFn = dyn Fn(&mut Context<'_>, &Args<'_>, &mut Reply<'_>) -> Result<()> + Sync;
 
+/// Finds the keys among name and arguments: from an index up to before another.
+pub type FindKeys = fn(&[&[u8]]) -> (usize, usize);
+
 /// How a command runs, which says what it has locked.
 #[derive(Clone, Copy)]
 pub enum Run {
@@ -156,6 +159,8 @@ pub struct Spec {
     pub categories: Categories,
     /// How its keys are found.
     pub keys: &'static [KeySpec],
+    /// Which arguments, from one up to before another, are keys, where the specs cannot tell.
+    pub find_keys: Option<FindKeys>,
     /// The argument that is looked up in the collection of the command's one key, 0 if there is none: it is brought
     /// closer ahead of the command. Nothing but time depends on it.
     pub element: usize,
@@ -185,6 +190,7 @@ impl Spec {
             flags: Flags::empty(),
             categories: Categories::empty(),
             keys: &[],
+            find_keys: None,
             element: 0,
             since: "",
             summary: "",
@@ -214,6 +220,13 @@ impl Spec {
     #[must_use]
     pub const fn keys(mut self, keys: &'static [KeySpec]) -> Self {
         self.keys = keys;
+        self
+    }
+
+    /// Sets how its keys are found, where the specs cannot tell.
+    #[must_use]
+    pub const fn find_keys(mut self, find: FindKeys) -> Self {
+        self.find_keys = Some(find);
         self
     }
 

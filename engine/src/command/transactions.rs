@@ -111,9 +111,10 @@ impl Queue {
             Run::Everything(_) => true,
             // Who looks at keys beyond its own says so by its flags.
             Run::Context(_) => {
-                command.flags.intersects(Flags::READONLY | Flags::WRITE | Flags::ADMIN)
+                let is_about_keys = command.flags.intersects(Flags::READONLY | Flags::WRITE | Flags::ADMIN)
                     || command.spec.group == Group::Server
-                    || command.spec.group == Group::Generic
+                    || command.spec.group == Group::Generic;
+                is_about_keys && command.spec.keys.is_empty()
             }
         };
         self.requests.push(Queued { command: command.number, args: first..self.args.len() });

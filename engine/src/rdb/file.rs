@@ -173,6 +173,18 @@ pub fn read<'a>(
     limits: &Limits,
     mut visit: impl FnMut(Part<'a>) -> Result<(), &'static str>,
 ) -> Result<usize, Damaged> {
+    walk(bytes, limits, |_, part| visit(part))
+}
+
+/// As [`read`], and says of each part where it ends.
+///
+/// # Errors
+/// As for [`read`].
+pub fn walk<'a>(
+    bytes: &'a [u8],
+    limits: &Limits,
+    mut visit: impl FnMut(usize, Part<'a>) -> Result<(), &'static str>,
+) -> Result<usize, Damaged> {
     let mut reader = Reader::new(bytes);
     let version = version(&mut reader)?;
     let (mut db, mut about) = (0, About::default());
@@ -219,7 +231,7 @@ pub fn read<'a>(
             kind => Some(Part::Key(db, reader.string()?, load(kind, &mut reader, limits)?, std::mem::take(&mut about))),
         };
         if let Some(part) = part {
-            visit(part).map_err(|what| Damaged { at, what })?;
+            visit(reader.position(), part).map_err(|what| Damaged { at, what })?;
         }
     }
 }

@@ -108,13 +108,16 @@ fn load_list(kind: u8, reader: &mut Reader<'_>, limits: &Limits) -> Result<List>
     let (mut list, limits) = (List::default(), limits.list);
     let mut buffer = itoa::Buffer::new();
     let mut add_all = |list: &mut List, pack: &Listpack| {
+        // Whoever wrote it may have had other limits.
+        list.grow(pack.len(), pack.size().saturating_sub(Listpack::new().size()), limits);
         pack.iter().for_each(|item| list.push(Side::Right, item.bytes(&mut buffer), limits));
     };
     match kind {
         kind::LIST => {
             for _ in 0..reader.count(1)? {
-                list.grow(1, 0, limits);
-                list.push(Side::Right, &reader.string()?, limits);
+                let element = reader.string()?;
+                list.grow(1, element.len(), limits);
+                list.push(Side::Right, &element, limits);
             }
         }
         kind::LIST_ZIPLIST => add_all(&mut list, &listpack_of_ziplist(reader)?),
@@ -126,7 +129,10 @@ fn load_list(kind: u8, reader: &mut Reader<'_>, limits: &Limits) -> Result<List>
         _ => {
             for _ in 0..nodes(&mut list, reader)? {
                 match reader.length()? {
-                    1 => list.push(Side::Right, &reader.string()?, limits),
+                    1 => {
+                        list.become_quicklist();
+                        list.push(Side::Right, &reader.string()?, limits);
+                    }
                     2 => add_all(&mut list, &listpack(reader)?),
                     _ => return reader.damaged("a kind of node"),
                 }

@@ -15,7 +15,7 @@ mod tests;
 mod write;
 mod ziplist;
 
-pub use file::{About, FileWriter, Part, read};
+pub use file::{About, FileWriter, Part, read, walk};
 pub use load::{Limits, Loaded, load};
 pub use payload::{BadPayload, open, seal};
 pub use read::{Damaged, Reader};

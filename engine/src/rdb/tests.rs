@@ -230,3 +230,18 @@ fn lengths_that_nothing_backs_take_no_memory() {
     let bytes = [&[0xc3, 4][..], &huge, &[0x01, b'a', b'b', 0]].concat();
     assert!(Reader::new(&bytes).string().is_err());
 }
+
+#[test]
+fn a_list_of_one_node_is_small_only_within_the_limits_of_its_reader() {
+    let mut list = List::default();
+    (0..9).for_each(|n: i32| list.push(Side::Right, n.to_string().as_bytes(), list::Limits::new(100, 0)));
+    let payload = seal(ValueRef::List(&list), Format::default());
+    let (kind, body) = open(&payload).unwrap();
+    for (most, encoding) in [(8, "quicklist"), (9, "listpack")] {
+        let limits = Limits { list: list::Limits::new(most, 0), ..limits() };
+        let Some(Loaded::Value(Value::List(read))) = load(kind, &mut Reader::new(body), &limits).unwrap() else {
+            panic!("no list");
+        };
+        assert_eq!((read.encoding(), read.len()), (encoding, 9));
+    }
+}

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use carnelian::{Engine, Error};
 
 use crate::server::{Config, Server, serve};
-use crate::{directives, log, process};
+use crate::{directives, log, process, tools};
 use conf::{ConfError, Line};
 
 const USAGE: &str = "\
@@ -18,6 +18,9 @@ Usage: carnelian-server [/path/to/redis.conf] [options] [-]
        carnelian-server - (read config from stdin)
        carnelian-server -v or --version
        carnelian-server -h or --help
+       carnelian-server check PATH (look through an RDB file, or that of a directory)
+       carnelian-server export PATH [--output FILE] (as lines of JSON, or as another RDB file)
+       carnelian-server import FILE --dir DIR (a dump.rdb out of such lines)
 
 Options are the directives of redis.conf, with -- before their names.
 
@@ -32,7 +35,11 @@ Examples:
 
 /// Runs the server as the process's arguments say, until it is stopped.
 pub fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    if let Some(code) = tools::run(&arguments) {
+        return code;
+    }
+    let arguments: Vec<String> = arguments.iter().map(|a| a.to_string_lossy().into_owned()).collect();
     match arguments.first().map(String::as_str) {
         Some("-v" | "--version") => {
             println!("Carnelian server v={} bits={}", env!("CARGO_PKG_VERSION"), usize::BITS);

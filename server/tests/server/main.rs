@@ -11,3 +11,4 @@ mod metrics;
 mod requests;
 mod scale;
 mod subscribers;
+mod tools;

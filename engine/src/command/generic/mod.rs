@@ -2,6 +2,7 @@
 
 mod dump;
 pub(super) mod expire;
+mod migrate;
 mod object;
 mod scan;
 mod wait;
@@ -60,6 +61,7 @@ pub(super) const COMMANDS: &[Spec] = &[
     expire::EXPIREAT,
     expire::EXPIRETIME,
     scan::KEYS,
+    migrate::MIGRATE,
     command("move", 3, Run::Keys(&move_to))
         .flags(WRITE_FAST)
         .keys(&[KeySpec::at(1, KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::UPDATE))])

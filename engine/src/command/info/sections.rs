@@ -205,7 +205,9 @@ pub(super) fn stats(core: &Core, lines: &mut Lines) {
     lines.add("pubsub_patterns", core.channels.count(ChannelKind::Pattern));
     lines.add("pubsubshard_channels", core.channels.count(ChannelKind::Shard));
     lines.add("latest_fork_usec", 0);
-    lines.add_all(&["total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys"], 0);
+    lines.add("total_forks", 0);
+    lines.add("migrate_cached_sockets", core.peers.len());
+    lines.add("slave_expires_tracked_keys", 0);
     lines.add_all(&["active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits"], 0);
     lines.add_all(&["active_defrag_key_misses", "total_active_defrag_time", "current_active_defrag_time"], 0);
     let tracking = core.tracking_figures();

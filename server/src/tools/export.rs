@@ -1,0 +1,116 @@
+//! `export`: the keys of a file as lines of JSON, or as an RDB file of another version.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use carnelian::files;
+use carnelian::keyspace::ValueRef;
+use carnelian::rdb::{self, About, FileWriter, Format, Loaded, Part};
+
+use super::json::Writer;
+use super::progress::Progress;
+use super::source::{Source, map, no_logs};
+use super::{about_this, limits};
+
+/// Writes what is at a path to a file, or to the standard output; as an RDB file if there is a format for one.
+pub(super) fn run(path: &Path, output: Option<&Path>, format: Option<Format>) -> Result<ExitCode, String> {
+    let source = match Source::at(path)? {
+        Source::Rdb(file) => file,
+        Source::Log(directory) => return Err(no_logs(&directory)),
+    };
+    let bytes = map(&source)?;
+    let what = Input { path: &source, bytes: &bytes };
+    match (output, format) {
+        (None, Some(_)) => return Err("An RDB file needs a place: say --output FILE".to_owned()),
+        (None, None) => what.write_lines(io::stdout().lock()).map_err(|e| what.error(&e))?,
+        (Some(output), None) => {
+            files::replace(output, |file| what.write_lines(file)).map_err(|e| what.error(&e))?;
+        }
+        (Some(output), Some(format)) => {
+            files::replace(output, |file| what.write_rdb(file, format)).map_err(|e| what.error(&e))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is exported.
+struct Input<'a> {
+    path: &'a Path,
+    bytes: &'a [u8],
+}
+
+impl<'a> Input<'a> {
+    fn error(&self, error: &io::Error) -> String {
+        format!("Cannot export {}: {error}", self.path.display())
+    }
+
+    fn write_lines(&self, out: impl Write) -> io::Result<()> {
+        let mut writer = Writer::new(BufWriter::new(out));
+        let read = self.each_key(|db, key, value, about| match writer.key(db, key, &value, about) {
+            true => Ok(()),
+            false => Err(io::ErrorKind::Other.into()),
+        });
+        // If writing has failed, that is why reading has.
+        writer.finish().and(read)
+    }
+
+    fn write_rdb(&self, out: &File, format: Format) -> io::Result<()> {
+        let (mut file, mut current) = (FileWriter::begin(BufWriter::new(out), format, &about_this())?, None);
+        self.each_key(|db, key, value, about| {
+            let db = u32::try_from(db).map_err(io::Error::other)?;
+            put(&mut file, &mut current, db, key, &value, about)
+        })?;
+        file.finish()?.into_inner()?;
+        Ok(())
+    }
+
+    /// Hands over the keys one by one. What has no place in the output is told on the standard error.
+    fn each_key(&self, mut visit: impl FnMut(u64, &[u8], Loaded<'a>, About) -> io::Result<()>) -> io::Result<()> {
+        let (mut left_out, mut failed) = (0_u64, None);
+        let mut progress = Progress::through(self.bytes.len());
+        let read = rdb::walk(self.bytes, &limits(), |end, part| {
+            progress.at(end);
+            match part {
+                Part::Key(db, key, Some(value), about) => visit(db, &key, value, about).map_err(|e| {
+                    failed = Some(e);
+                    "a place for a key"
+                })?,
+                Part::Function(_) | Part::Module => left_out += 1,
+                Part::About(..) | Part::Key(_, _, None, _) => {}
+            }
+            Ok(())
+        });
+        if let Some(failed) = failed {
+            return Err(failed);
+        }
+        read.map_err(|damaged| {
+            io::Error::other(format!("it is damaged at byte {}: what should be there is {}", damaged.at, damaged.what))
+        })?;
+        if left_out > 0 {
+            eprintln!("{left_out} libraries of functions and parts of modules were left out.");
+        }
+        Ok(())
+    }
+}
+
+/// Adds a key to a file, whose `current` database is changed where it is another one.
+pub(super) fn put<W: Write + io::Seek>(
+    file: &mut FileWriter<W>,
+    current: &mut Option<u32>,
+    db: u32,
+    key: &[u8],
+    value: &Loaded<'_>,
+    about: About,
+) -> io::Result<()> {
+    if *current != Some(db) {
+        // How many there are going to be is not known, and no reader relies on it.
+        file.database(db, 0, 0)?;
+        *current = Some(db);
+    }
+    match value {
+        Loaded::String(text) => file.key(key, ValueRef::Inline(text), about),
+        Loaded::Value(value) => file.key(key, value.into(), about),
+    }
+}
