@@ -1,14 +1,19 @@
 //! A stripe: one lock's share of the keys, a table for each database that has some.
 //!
-//! Invariant: `bytes` of a table is the sum of its entries' `bytes()`, `deadlines` the number of entries that have one.
+//! Invariants: `bytes` of a table is the sum of its entries' `bytes()`, `deadlines` the number of entries that have one.
+//! An entry's epoch differs from its stripe's only if its table is captured by a snapshot that has yet to write it
+//! (`snapshot.rs`); whatever changes or ends such an entry keeps it, or a copy, for the snapshot first.
 #![allow(unsafe_code)]
+
+use std::sync::Arc;
 
 use crate::clock::Millis;
 use crate::table::{self, KeyHasher, Slot, Table};
 use crate::value::Value;
 
-use super::entry::{Entry, EntryMut, EntryPtr, NewValue, with_deadline};
+use super::entry::{Entry, EntryMut, EntryPtr, Loose, NewValue, with_deadline};
 use super::interest::Interest;
+use super::snapshot::{Capture, Kept};
 use super::{Key, Keyspace, Taken};
 
 /// Which table of a stripe: the database. In cluster mode it is going to be database and slot.
@@ -25,6 +30,8 @@ pub struct Stripe {
     base: u32,
     /// Turned when a snapshot begins; entries made afterwards carry the new value and are not part of it.
     pub(super) epoch: bool,
+    /// Tables that are no part of the keyspace any more, but of a snapshot that has not done with them.
+    handed: Vec<KeyTable>,
     /// Who has to hear of changes.
     pub(super) interest: Interest,
 }
@@ -34,6 +41,8 @@ pub struct KeyTable {
     table: Table<EntryPtr>,
     bytes: usize,
     deadlines: usize,
+    /// While a snapshot has not done with it.
+    capture: Option<Box<Capture>>,
 }
 
 /// What making an entry takes besides key and value.
@@ -61,7 +70,7 @@ impl Making<'_> {
 
 impl Stripe {
     pub(super) fn new(base: u32) -> Self {
-        Self { tables: Vec::new(), base, epoch: false, interest: Interest::default() }
+        Self { tables: Vec::new(), base, epoch: false, handed: Vec::new(), interest: Interest::default() }
     }
 
     #[inline]
@@ -95,11 +104,74 @@ impl Stripe {
         (&mut self.tables[i].1, &self.interest)
     }
 
-    /// Takes a table away, with all its keys.
+    /// Takes a table away, with all its keys. `None` if there is none, or a snapshot has yet to go through it.
     pub(super) fn take(&mut self, id: TableId) -> Option<KeyTable> {
         let i = self.index(id).ok()?;
         self.watched_keys_changed(id, &[id]);
-        Some(self.tables.remove(i).1)
+        let mut table = self.tables.remove(i).1;
+        let bytes = table.all_bytes();
+        let Some(capture) = &mut table.capture else { return Some(table) };
+        capture.count_kept(bytes);
+        self.handed.push(table);
+        None
+    }
+
+    /// Turns the epoch: all entries that are there are a snapshot's to give. `each` sees the tables that hold some.
+    pub(super) fn turn(&mut self, figures: &Arc<Kept>, mut each: impl FnMut(TableId, &KeyTable)) {
+        self.epoch = !self.epoch;
+        for (id, table) in self.tables.iter_mut().filter(|(_, table)| !table.is_empty()) {
+            each(*id, table);
+            table.capture = Some(Box::new(Capture::new(*id, self.epoch, figures.clone())));
+        }
+    }
+
+    /// The table that had the number `id` when the snapshot began, and whether it is no part of the keyspace any more.
+    fn captured(&mut self, id: TableId) -> Option<(&mut KeyTable, bool)> {
+        let is = |table: &KeyTable| table.capture.as_ref().is_some_and(|capture| capture.id == id);
+        match self.tables.iter_mut().map(|(_, table)| table).find(|table| is(table)) {
+            Some(table) => Some((table, false)),
+            None => self.handed.iter_mut().find(|table| is(table)).map(|table| (table, true)),
+        }
+    }
+
+    /// Whether a snapshot has not done with it.
+    #[cfg(test)]
+    pub(super) fn is_captured(&self) -> bool {
+        !self.handed.is_empty() || self.tables.iter().any(|(_, table)| table.capture.is_some())
+    }
+
+    /// Some steps of a snapshot's walk through the table that had the number `id` when it began: copies of what it has
+    /// yet to give, if they are wanted, and what has been kept for it. Returns the position to go on from, `None` at the
+    /// end of the table, and that table if nobody else has it any more.
+    pub(super) fn capture_some(
+        &mut self,
+        id: TableId,
+        position: u64,
+        hasher: &KeyHasher,
+        mut copies: Option<&mut Loose>,
+    ) -> (Option<u64>, Option<KeyTable>) {
+        /// So many buckets, with seven entries each at most, or bytes are gone through under one lock.
+        const BUCKETS: usize = 8;
+        const BYTES: usize = 64 * 1024;
+        let Some((table, is_handed)) = self.captured(id) else { return (None, None) };
+        if let (Some(copies), Some(capture)) = (&mut copies, &mut table.capture) {
+            capture.take_kept(copies);
+        }
+        let start = copies.as_ref().map_or(0, |copies| copies.bytes());
+        let mut next = Some(position).filter(|_| copies.is_some() || !is_handed);
+        for _ in 0..BUCKETS {
+            let Some(at) = next.filter(|_| copies.as_ref().is_none_or(|copies| copies.bytes() - start < BYTES)) else {
+                break;
+            };
+            next = table.capture_step(at, hasher, copies.as_deref_mut());
+        }
+        if next.is_some() {
+            return (next, None);
+        }
+        table.capture = None;
+        // What was handed over is here for its capture alone.
+        let done = self.handed.iter().position(|table| table.capture.is_none());
+        (None, done.map(|i| self.handed.swap_remove(i)))
     }
 
     /// Tells those who watch a key of database `id` that is in one of the databases `now`.
@@ -131,7 +203,7 @@ impl Stripe {
 
     /// Bytes of all tables and entries. O(databases).
     pub(super) fn bytes(&self) -> usize {
-        self.tables.iter().map(|(_, t)| t.bytes + t.table.bytes()).sum()
+        self.tables.iter().map(|(_, t)| t.all_bytes()).sum()
     }
 }
 
@@ -144,7 +216,7 @@ impl Drop for KeyTable {
 
 impl KeyTable {
     fn new(base: u32) -> Self {
-        Self { table: Table::new(base), bytes: 0, deadlines: 0 }
+        Self { table: Table::new(base), bytes: 0, deadlines: 0, capture: None }
     }
 
     /// How many keys it holds, expired ones included.
@@ -170,6 +242,11 @@ impl KeyTable {
     /// Bytes of the table itself.
     pub fn table_bytes(&self) -> usize {
         self.table.bytes()
+    }
+
+    /// Bytes of the table and of the entries.
+    pub(super) fn all_bytes(&self) -> usize {
+        self.bytes + self.table.bytes()
     }
 
     fn entry(&self, p: EntryPtr) -> Entry<'_> {
@@ -242,14 +319,73 @@ impl KeyTable {
         self.retire(old)
     }
 
-    /// The end of an entry that is no longer in the table. A snapshot that has not written it yet will take it here.
+    /// The end of an entry that is no longer in the table. A snapshot that has not written it yet keeps it.
     fn retire(&mut self, old: EntryPtr) -> Option<Value> {
         let entry = self.entry(old);
         let (bytes, deadline) = (entry.bytes(), entry.deadline());
         self.bytes -= bytes;
         self.deadlines -= usize::from(deadline.is_some());
+        if self.is_unwritten(old) {
+            self.keep(old);
+            return None;
+        }
         // SAFETY: the caller took it out of the table.
         unsafe { old.take_value() }
+    }
+
+    /// Whether a snapshot has yet to write the entry.
+    fn is_unwritten(&self, p: EntryPtr) -> bool {
+        self.capture.as_ref().is_some_and(|capture| capture.epoch != self.entry(p).epoch())
+    }
+
+    /// Keeps for the snapshot what the caller has taken out of the table.
+    #[cold]
+    fn keep(&mut self, old: EntryPtr) {
+        let bytes = self.entry(old).bytes();
+        let mut nobody = Loose::default();
+        let kept = match &mut self.capture {
+            Some(capture) => {
+                capture.count_kept(bytes);
+                &mut capture.kept
+            }
+            None => &mut nobody,
+        };
+        // SAFETY: by the caller's word.
+        unsafe { kept.push(old) };
+    }
+
+    /// Keeps a copy of an entry that is about to be changed in place, which is no part of the snapshot then.
+    #[cold]
+    fn keep_copy(&mut self, p: EntryPtr) {
+        // SAFETY: it is in the table, which is ours alone.
+        let copy = unsafe { p.copy() };
+        self.keep(copy);
+        let epoch = !self.entry(copy).epoch();
+        self.entry_mut(p).set_epoch(epoch);
+    }
+
+    /// One step of a snapshot's walk: turns the entries of a bucket that it has yet to write and gives copies of them,
+    /// if they are wanted. Returns the position to go on from; see [`Table::scan`].
+    pub(super) fn capture_step(
+        &mut self,
+        position: u64,
+        hasher: &KeyHasher,
+        mut copies: Option<&mut Loose>,
+    ) -> Option<u64> {
+        let mut bucket = smallvec::SmallVec::<[EntryPtr; 16]>::new();
+        let next = self.table.scan(position, hasher, |p| bucket.push(p));
+        for p in bucket {
+            if !self.is_unwritten(p) {
+                continue;
+            }
+            if let Some(copies) = &mut copies {
+                // SAFETY: the entry is in the table, which is ours alone, and its copy in none.
+                unsafe { copies.push(p.copy()) };
+            }
+            let epoch = !self.entry(p).epoch();
+            self.entry_mut(p).set_epoch(epoch);
+        }
+        next
     }
 
     /// Removes a key. `None` if it was not there, else what is left of its value.
@@ -264,7 +400,11 @@ impl KeyTable {
         let (slot, old) = self.find_slot(key)?;
         let entry = self.entry(old);
         let (clock, deadline) = (entry.clock(), entry.deadline());
-        let copied = Taken::copied(entry);
+        let copied = match Taken::copied(entry) {
+            // The snapshot keeps the value.
+            None if self.is_unwritten(old) => entry.value().to_owned().map(|v| Taken::moved(v, deadline, clock)),
+            copied => copied,
+        };
         self.table.remove(slot, hasher);
         match (copied, self.retire(old)) {
             (Some(taken), _) => Some(taken),
@@ -281,22 +421,24 @@ impl KeyTable {
         change: impl FnOnce(&mut EntryMut<'_>) -> R,
     ) -> Option<R> {
         let (_, p) = self.find_slot(key)?;
+        if self.entry(p).epoch() != epoch {
+            self.keep_copy(p);
+        }
         let mut entry = self.entry_mut(p);
         let before = entry.read().bytes();
-        // A snapshot that has not written the entry yet will keep a copy here.
         let result = change(&mut entry);
-        entry.set_epoch(epoch);
         let after = entry.read().bytes();
         self.bytes = self.bytes - before + after;
         Some(result)
     }
 
-    /// Begins to change the collection of a key in place: the entry, with the bytes that its value takes now. A snapshot
-    /// that has not written the entry yet will keep a copy here.
+    /// Begins to change the collection of a key in place: the entry, with the bytes that its value takes now.
     pub(super) fn begin_edit(&mut self, key: &Key<'_>, epoch: bool) -> Option<(EntryMut<'_>, usize)> {
         let (_, p) = self.find_slot(key)?;
-        let mut entry = self.entry_mut(p);
-        entry.set_epoch(epoch);
+        if self.entry(p).epoch() != epoch {
+            self.keep_copy(p);
+        }
+        let entry = self.entry_mut(p);
         let bytes = entry.read().value().bytes();
         Some((entry, bytes))
     }
@@ -315,13 +457,16 @@ impl KeyTable {
     pub(super) fn set_deadline(&mut self, key: &Key<'_>, deadline: Option<Millis>, epoch: bool) -> bool {
         let Some((slot, old)) = self.find_slot(key) else { return false };
         let had = self.entry(old).deadline().is_some();
+        if !had && deadline.is_none() {
+            return true;
+        }
+        if self.entry(old).epoch() != epoch {
+            self.keep_copy(old);
+        }
         if let Some(deadline) = deadline
             && self.entry_mut(old).set_deadline(deadline)
         {
             self.table.note_deadline(key.hash, deadline);
-            return true;
-        }
-        if !had && deadline.is_none() {
             return true;
         }
         self.bytes -= self.entry(old).bytes();
