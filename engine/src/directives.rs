@@ -1,6 +1,6 @@
 //! The directives that the engine itself gives effect to. Whoever is around it adds its own.
 
-use crate::command::{Core, notify};
+use crate::command::{Core, canonical_points, notify};
 use crate::config::{Directive, Kind};
 use crate::keyspace::Policy;
 use crate::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -30,6 +30,8 @@ pub(crate) const ENGINE: &[Directive] = &[
     // The directory is there for whoever has one; the server enters it.
     Directive::new("dir", Kind::Text, "").fixed(),
     Directive::new("dbfilename", Kind::Custom(file_name), "dump.rdb"),
+    Directive::new("save", Kind::Custom(canonical_points), "3600 1 300 100 60 10000"),
+    flag("stop-writes-on-bgsave-error", "yes"),
     Directive::new("enable-debug-command", Kind::Enum(&["no", "yes", "local"]), "no").fixed(),
     // Limits.
     memory("maxmemory", 0, "0").apply(|core, v| u64_of(&core.keyspace.settings().maxmemory, v)),

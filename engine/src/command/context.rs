@@ -32,7 +32,7 @@ pub struct Core {
     /// The commands.
     pub registry: Registry,
     /// The directives.
-    pub config: Config,
+    pub config: Arc<Config>,
     /// The sessions.
     pub clients: Arc<Clients>,
     /// Who hears what is published.
@@ -83,12 +83,16 @@ impl Core {
     /// If the system has no thread to give.
     pub(crate) fn new(keyspace: Arc<Keyspace>, registry: Registry, config: Config) -> io::Result<Self> {
         let run = RunId::new(keyspace.clock().millis());
+        let config = Arc::new(config);
+        let saves = Saves::new(keyspace.clone(), config.clone(), run.since);
         let (clients, stats) = (Arc::<Clients>::default(), Arc::<EngineStats>::default());
         let background = {
             // Not the core itself: that waits for the thread's end.
             let (space, clients, stats) = (keyspace.clone(), clients.clone(), stats.clone());
+            let saves = saves.share();
             Background::start(keyspace.clone(), move || {
                 sample(&space, &clients, &stats);
+                saves.tick();
             })?
         };
         let channels = Arc::<Channels>::default();
@@ -108,7 +112,7 @@ impl Core {
             notifier,
             tracking,
             monitors: Monitors::default(),
-            saves: Saves::new(run.since),
+            saves,
             auth: Auth::default(),
             logs: CommandLogs::default(),
             latency: LatencyMonitor::default(),

@@ -283,8 +283,11 @@ fn enough_memory(core: &Core, now: u64, command: &Command) -> Result<()> {
     }
 }
 
-/// MISCONF: there is no log yet, nor saving in the background that could fail.
-fn disk_works(_core: &Core, _command: &Command) -> Result<()> {
+/// MISCONF: there is no log yet that could fail.
+fn disk_works(core: &Core, command: &Command) -> Result<()> {
+    if core.saves.refuses_writes() && (command.flags.contains(Flags::WRITE) || command.spec.name == "ping") {
+        return Err(Error::MISCONFIGURED);
+    }
     Ok(())
 }
 

@@ -62,6 +62,8 @@ pub use host::{Host, ShutdownOptions};
 pub use latency_monitor::{LatencyMonitor, Series};
 pub use log::{CommandLog, CommandLogs, LogEntry, Measured};
 pub use memory::MemoryFigures;
+pub use persistence::SnapshotBy;
+pub(crate) use persistence::canonical_points;
 pub use pubsub::Subscriptions;
 pub use registry::{Command, Registry};
 pub use reply::{Begun, Output, Reply, Tree, Value};

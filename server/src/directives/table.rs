@@ -115,8 +115,6 @@ const WITHOUT_EFFECT: &[Entry] = &[
     word("rdb-version-check", &["strict", "relaxed"], "strict").without_effect("what is too new is always refused"),
     yes_no("rdbchecksum", "yes").fixed().without_effect("files always have their checksum"),
     word("sanitize-dump-payload", &["no", "yes", "clients"], "no").without_effect("payloads are always looked through"),
-    text("save", "3600 1 300 100 60 10000").many().without_effect(PERSISTENCE),
-    yes_no("stop-writes-on-bgsave-error", "yes").without_effect(PERSISTENCE),
     text("bind-source-addr", "").many().without_effect(REPLICATION),
     yes_no("dual-channel-replication-enabled", "no").without_effect(REPLICATION),
     yes_no("import-mode", "no").without_effect(REPLICATION),

@@ -1,0 +1,327 @@
+//! Files that are one moment, whatever happens while they are written.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{Progress, load, save, save_with};
+use crate::command::Value;
+use crate::keyspace::tests::check_accounts;
+use crate::session::Connection;
+use crate::sync::atomic::Ordering::Relaxed;
+use crate::{Clock, Engine, ManualClock, Options};
+
+const START: u64 = 1_700_000_000_000;
+
+fn engine() -> (Engine, ManualClock) {
+    engine_at(START)
+}
+
+fn engine_at(now: u64) -> (Engine, ManualClock) {
+    let clock = ManualClock::new(Duration::from_millis(now));
+    let options = Options::new().databases(4).stripes(4).seed(7).clock(Clock::Manual(clock.clone()));
+    (Engine::open(options.config("enable-debug-command", "yes")).unwrap(), clock)
+}
+
+/// An engine that holds what a file does, at a time.
+fn loaded(file: &[u8], now: u64) -> Engine {
+    let (engine, _) = engine_at(now);
+    load(&engine.core().keyspace, file).unwrap();
+    engine
+}
+
+fn saved(engine: &Engine, between: impl FnMut()) -> Vec<u8> {
+    let (space, out) = (&engine.core().keyspace, Cursor::new(Vec::new()));
+    save_with(space, &[], out, || (), &Progress::default(), between).unwrap().0.into_inner()
+}
+
+fn run(connection: &mut Connection, argv: &[String]) -> Option<Value> {
+    connection.execute(argv).ok()
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
+}
+
+/// All that is there, in words.
+fn state(engine: &Engine) -> BTreeMap<(u32, String), String> {
+    let mut found = BTreeMap::new();
+    let mut connection = engine.connect();
+    for db in 0..4 {
+        let mut ask = |argv: &[&str]| {
+            run(&mut connection, &argv.iter().map(|&word| word.to_owned()).collect::<Vec<_>>()).unwrap()
+        };
+        ask(&["SELECT", &db.to_string()]);
+        let Value::Array(keys) = ask(&["KEYS", "*"]) else { panic!("no array") };
+        for key in keys {
+            let Value::Bulk(key) = key else { panic!("no key") };
+            let key = String::from_utf8(key).unwrap();
+            let kind = format!("{:?}", ask(&["TYPE", &key]));
+            let (digest, deadline) = (ask(&["DEBUG", "DIGEST-VALUE", &key]), ask(&["PEXPIRETIME", &key]));
+            let mut text = format!("{kind} {digest:?} {deadline:?}");
+            if kind.contains("hash") {
+                let Value::Array(mut fields) = ask(&["HKEYS", &key]) else { panic!("no fields") };
+                fields.sort_by_key(|field| format!("{field:?}"));
+                for field in fields {
+                    let Value::Bulk(field) = field else { panic!("no field") };
+                    let field = String::from_utf8(field).unwrap();
+                    text += &format!("{:?}", ask(&["HPEXPIRETIME", &key, "FIELDS", "1", &field]));
+                }
+            }
+            found.insert((db, key), text);
+        }
+    }
+    found
+}
+
+/// What may come between two steps.
+#[derive(Clone, Debug)]
+enum Op {
+    Command(u32, Vec<String>),
+    Wait(u64),
+}
+
+/// Commands of all types, for collections that are small, large, new, and gone.
+fn command() -> impl Strategy<Value = Vec<String>> {
+    let patterns = prop::sample::select(vec![
+        "SET K N",
+        "SET K word-N",
+        "SET K L",
+        "SET K N PX N",
+        "SETRANGE K 20000 x",
+        "APPEND K tail-N",
+        "INCRBY K N",
+        "SETBIT K N 1",
+        "BITFIELD K SET u8 N 7",
+        "GETDEL K",
+        "GETEX K PX N",
+        "GETEX K PERSIST",
+        "PFADD K a b N",
+        "BITOP NOT K K",
+        "DEL K",
+        "UNLINK K K",
+        "RENAME K K",
+        "RENAMENX K K",
+        "COPY K K REPLACE",
+        "COPY K K DB D",
+        "MOVE K D",
+        "SWAPDB D D",
+        "FLUSHDB",
+        "FLUSHDB ASYNC",
+        "FLUSHALL",
+        "PEXPIRE K N",
+        "PERSIST K",
+        "PEXPIREAT K 1600000000000",
+        "RPUSH K N a b",
+        "LPUSH K L",
+        "LPOP K",
+        "RPOP K 2",
+        "LSET K 0 N",
+        "LTRIM K 1 5",
+        "LINSERT K BEFORE a N",
+        "LMOVE K K LEFT RIGHT",
+        "LREM K 0 a",
+        "SADD K N a b",
+        "SADD K N 1 2",
+        "SREM K a N",
+        "SMOVE K K a",
+        "SUNIONSTORE K K K",
+        "SINTERSTORE K K K",
+        "HSET K N v",
+        "HSET K a N b N",
+        "HDEL K a N",
+        "HINCRBY K a N",
+        "HPEXPIRE K N FIELDS 2 a b",
+        "HPERSIST K FIELDS 1 a",
+        "ZADD K N a",
+        "ZADD K 5 N",
+        "ZINCRBY K 2 a",
+        "ZREM K a N",
+        "ZPOPMIN K",
+        "ZRANGESTORE K K 0 3",
+        "ZREMRANGEBYRANK K 0 1",
+        "ZUNIONSTORE K 2 K K",
+        "XADD K N-* a b",
+        "XADD K 1000-* f N",
+        "XTRIM K MAXLEN 1",
+        "XGROUP CREATE K g 0 MKSTREAM",
+        "XREADGROUP GROUP g c COUNT 2 STREAMS K >",
+        "XACK K g N-0",
+        "XDEL K 1000-0",
+        "XSETID K 9000-9",
+        "SORT K ALPHA STORE K",
+        "GET K",
+        "LRANGE K 0 -1",
+        "HGET K a",
+        "MANY RPUSH K",
+        "MANY SADD K",
+        "MANY HSET K",
+        "MANY ZADD K",
+        "MANY XADD K",
+        "MANY SET K",
+        "MANY DEL K",
+        "MANY HDEL K",
+        "MANY SREM K",
+        "MANY ZREM K",
+    ]);
+    (patterns, prop::collection::vec((0_usize..14, 0_u64..2_000, 0_u32..4), 6)).prop_map(|(pattern, random)| {
+        let mut random = random.into_iter();
+        pattern
+            .split(' ')
+            .map(|word| {
+                let (key, n, db) = random.next().unwrap_or((3, 3, 3));
+                match word {
+                    "K" => format!("key:{key}"),
+                    "N" => n.to_string(),
+                    "D" => db.to_string(),
+                    "L" => "long".repeat(4000 + n as usize),
+                    word => word.replace("-N", &format!("-{n}")).replace("N-", &format!("{n}-")),
+                }
+            })
+            .collect()
+    })
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        12 => (0_u32..4, command()).prop_map(|(db, argv)| Op::Command(if db == 3 { 0 } else { db }, argv)),
+        1 => (1_u64..900).prop_map(Op::Wait),
+    ]
+}
+
+fn apply(connection: &mut Connection, clock: &ManualClock, op: &Op) {
+    let (db, argv) = match op {
+        Op::Wait(millis) => return clock.advance(Duration::from_millis(*millis)),
+        Op::Command(db, argv) => (db, argv),
+    };
+    run(connection, &words(&format!("SELECT {db}")));
+    let [many, name, key] = argv.as_slice() else {
+        run(connection, argv);
+        return;
+    };
+    if many != "MANY" {
+        run(connection, argv);
+        return;
+    }
+    let list = |element: &dyn Fn(u64) -> String| (0..700).map(element).collect::<Vec<_>>().join(" ");
+    let at_once = match name.as_str() {
+        "ZADD" => list(&|n| format!("{} {n}", n % 70)),
+        "HSET" => list(&|n| format!("{n} value:{n}")),
+        "XADD" | "SET" | "DEL" => String::new(),
+        _ => list(&|n| n.to_string()),
+    };
+    if !at_once.is_empty() {
+        run(connection, &words(&format!("{name} {key} {at_once}")));
+        return;
+    }
+    for n in 0..200 {
+        run(
+            connection,
+            &words(&match name.as_str() {
+                "XADD" => format!("XADD {key} {}-1 field {n}", n + 1),
+                "SET" => format!("SET {key}:{n} {n}"),
+                _ => format!("DEL {key}:{n}"),
+            }),
+        );
+    }
+}
+
+/// Checks what is counted; first has every stripe tell what it has.
+fn check(engine: &Engine) {
+    let mut connection = engine.connect();
+    for _ in 0..2 {
+        run(&mut connection, &words("SWAPDB 0 1"));
+    }
+    check_accounts(&engine.core().keyspace);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_file_is_the_moment_at_which_it_was_begun(
+        before in prop::collection::vec(op(), 1..60),
+        during in prop::collection::vec((op(), 0_usize..4), 0..80),
+        again in any::<bool>(),
+    ) {
+        let ((live, clock), (twin, twin_clock)) = (engine(), engine());
+        let (mut connection, mut twin_connection) = (live.connect(), twin.connect());
+        for op in &before {
+            apply(&mut connection, &clock, op);
+            apply(&mut twin_connection, &twin_clock, op);
+        }
+        let mut rest = during.iter();
+        for _ in 0..if again { 2 } else { 1 } {
+            let (began, now, mut wait) = (state(&live), live.core().keyspace.clock().millis(), 0);
+            let file = saved(&live, || {
+                if wait > 0 {
+                    wait -= 1;
+                    return;
+                }
+                for (op, steps) in rest.by_ref() {
+                    apply(&mut connection, &clock, op);
+                    apply(&mut twin_connection, &twin_clock, op);
+                    if *steps > 0 {
+                        wait = *steps;
+                        return;
+                    }
+                }
+            });
+            check(&live);
+            prop_assert_eq!(state(&loaded(&file, now)), began);
+            prop_assert_eq!(state(&live), state(&twin));
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_called_off_leaves_no_trace() {
+    let (engine, _) = engine();
+    let mut connection = engine.connect();
+    for n in 0..2_000 {
+        run(&mut connection, &words(&format!("SET key:{n} value:{n}")));
+    }
+    let (space, progress) = (&engine.core().keyspace, Progress::default());
+    let mut step = 0;
+    let result = save_with(
+        space,
+        &[],
+        Cursor::new(Vec::new()),
+        || (),
+        &progress,
+        || {
+            step += 1;
+            match step {
+                2..10 => drop(run(&mut connection, &words(&format!("SET key:{step} another value")))),
+                10 => {
+                    run(&mut connection, &words("FLUSHALL"));
+                    run(&mut connection, &words("SET new 1"));
+                    assert!(space.kept_for_snapshot().now() > 0);
+                }
+                15 => progress.is_called_off.store(true, Relaxed),
+                _ => {}
+            }
+        },
+    );
+    assert_eq!(result.err().map(|e| e.kind()), Some(std::io::ErrorKind::Interrupted));
+    assert!(!space.snapshot_runs());
+    check(&engine);
+    let file = saved(&engine, || ());
+    assert_eq!(state(&loaded(&file, START)).len(), 1);
+}
+
+#[test]
+fn there_is_one_snapshot_at_a_time_and_none_within_a_view() {
+    let (engine, _) = engine();
+    let space = &engine.core().keyspace;
+    let try_one = || save(space, &[], Cursor::new(Vec::new()), || 7, &Progress::default()).map(|(_, _, seven)| seven);
+    let (snapshot, ()) = space.begin_snapshot(|| ()).unwrap();
+    assert!(try_one().unwrap_err().to_string().contains("another snapshot"));
+    drop(snapshot);
+    let within = engine.db(0).unwrap().transaction(["k"], |_| Ok(try_one().map_err(|e| e.to_string()))).unwrap();
+    assert_eq!(within.unwrap_err(), crate::Error::REENTERED.to_string());
+    assert_eq!(try_one().unwrap(), 7);
+}
