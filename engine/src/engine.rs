@@ -67,7 +67,8 @@ impl Options {
         self
     }
 
-    /// The directory that the engine loads its keys from when it is opened, and saves them to.
+    /// The directory that the engine loads its keys from when it is opened, and saves them to: when asked, and at the save
+    /// points of the directive `save`.
     #[must_use]
     pub fn dir(mut self, path: impl AsRef<std::path::Path>) -> Self {
         self.dir = Some(path.as_ref().to_path_buf());
@@ -158,10 +159,12 @@ impl Engine {
         }
     }
 
-    /// Writes all keys to the file in the engine's directory (`SAVE`). Whoever writes waits meanwhile. O(keys).
+    /// Writes all keys to the file in the engine's directory, as they are at one moment (`SAVE`); nobody else waits.
+    /// O(keys).
     ///
     /// # Errors
-    /// If the engine has no directory, or the file cannot be written: then it is as it was.
+    /// If the engine has no directory, or the file cannot be written: then it is as it was. If the file is being written
+    /// in the background.
     pub fn snapshot(&self) -> Result<()> {
         self.core.save().map(drop)
     }

@@ -10,7 +10,7 @@ mod parse;
 /// All tables.
 pub const TABLE: &[&[Entry]] = &[WORKING, REFUSED, WITHOUT_EFFECT];
 
-const PERSISTENCE: &str = "there is no log and no saving in the background yet";
+const PERSISTENCE: &str = "there is no log yet";
 const REPLICATION: &str = "there is no replication yet";
 const CLUSTER: &str = "there is no cluster mode yet";
 const TLS: &str = "there is no TLS yet";
@@ -108,9 +108,9 @@ const WITHOUT_EFFECT: &[Entry] = &[
     yes_no("appendonly", "no").without_effect(PERSISTENCE),
     memory("auto-aof-rewrite-min-size", 0, "67108864").without_effect(PERSISTENCE),
     int("auto-aof-rewrite-percentage", 0, i64::MAX, "100").without_effect(PERSISTENCE),
-    text("bgsave-cpulist", "").alias("bgsave_cpulist").fixed().without_effect(PERSISTENCE),
+    text("bgsave-cpulist", "").alias("bgsave_cpulist").fixed().without_effect("threads are not bound to processors"),
     yes_no("no-appendfsync-on-rewrite", "no").without_effect(PERSISTENCE),
-    yes_no("rdb-del-sync-files", "no").without_effect(PERSISTENCE),
+    yes_no("rdb-del-sync-files", "no").without_effect(REPLICATION),
     yes_no("rdb-save-incremental-fsync", "yes").without_effect("a file is synced at its end"),
     word("rdb-version-check", &["strict", "relaxed"], "strict").without_effect("what is too new is always refused"),
     yes_no("rdbchecksum", "yes").fixed().without_effect("files always have their checksum"),

@@ -7,7 +7,7 @@ use shuttle::thread;
 
 use super::interleave::{SCHEDULES, add_alone, names, transfer};
 use super::{Access, START, check_accounts, keyspace};
-use crate::keyspace::{Keyspace, Snapshot, ValueRef, View};
+use crate::keyspace::{Snapshot, ValueRef, View};
 use crate::operation::generic;
 
 /// The numbers that a snapshot gives, by database and key.
