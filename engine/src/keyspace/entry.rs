@@ -387,6 +387,28 @@ impl Loose {
         self.entries.iter().map(|p| unsafe { p.get() })
     }
 
+    /// Where the entry of a key is.
+    pub(super) fn find(&self, key: &[u8]) -> Option<usize> {
+        self.iter().position(|entry| entry.has_key(key))
+    }
+
+    pub(super) fn get_mut(&mut self, at: usize) -> Option<EntryMut<'_>> {
+        // SAFETY: it is alive and, while `self` is borrowed, used through this alone.
+        self.entries.get(at).map(|p| unsafe { p.get_mut() })
+    }
+
+    /// Takes an entry out, which is then in `into`.
+    pub(super) fn hand_over(&mut self, at: usize, into: &mut Self) {
+        if at < self.entries.len() {
+            let entry = self.entries.swap_remove(at);
+            // SAFETY: it is alive, and just became nobody's.
+            unsafe {
+                self.bytes = self.bytes.saturating_sub(entry.get().bytes());
+                into.push(entry);
+            }
+        }
+    }
+
     /// Frees all of them.
     pub(super) fn clear(&mut self) {
         self.bytes = 0;

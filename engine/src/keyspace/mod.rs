@@ -28,7 +28,7 @@ pub use entry::{Entry, EntryMut, IntMut, NewValue, ValueMut, ValueRef};
 pub(crate) use evict::random;
 pub use prefetch::ElementOf;
 pub use settings::{Policy, Settings};
-pub use snapshot::{Batch, Kept, Snapshot};
+pub use snapshot::{Batch, Kept, Piece, Snapshot};
 pub use stripe::{KeyTable, Stripe, TableId};
 pub use taken::Taken;
 pub use typed::{Collection, Edit};

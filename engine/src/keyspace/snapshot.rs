@@ -6,22 +6,28 @@
 //! Whoever changes or ends one before that leaves what it was in the table's [`Capture`], from where the walk takes it
 //! as well. New entries are of the new epoch, and no part of it.
 //!
+//! Big collections are neither copied nor given under one lock. When their turn comes, or before they are changed, they
+//! begin to note what their elements were (`value/pieces.rs`), and the walk gives them piece by piece. Where such a one is
+//! taken from its key meanwhile, the capture keeps it with its notes.
+//!
 //! Invariants: between the beginning and the end of its table's capture each entry of the first moment is either in the
 //! table and of the old epoch, or kept, or has been given, and just one of these. A capture goes where its table goes
 //! (SWAPDB), and an emptied database hands its captured tables over to the stripe instead of freeing them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::entry::Loose;
 use super::view::Inside;
-use super::{Access, DbSize, Entry, KeyTable, Keyspace, TableId, View, evict};
+use super::{Access, DbSize, Entry, KeyTable, Keyspace, TableId, ValueMut, ValueRef, View, evict};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::sync::atomic::{
     AtomicBool, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
 use crate::sync::unlock_fair;
+use crate::value::{Elements, Whole};
 
 /// Bytes that a snapshot has others keep, because they changed or removed what it had yet to write.
 #[derive(Debug, Default)]
@@ -80,13 +86,18 @@ pub(super) struct Capture {
     pub(super) epoch: bool,
     /// Entries that are in the table no more as they were.
     pub(super) kept: Loose,
+    /// Collections that have begun to be given in pieces, but for the one whose turn it is.
+    pub(super) bigs: VecDeque<Box<Big>>,
+    /// Entries that hold such, and are in the table no more.
+    pub(super) detached: Loose,
     counted: usize,
     figures: Arc<Kept>,
 }
 
 impl Capture {
     pub(super) fn new(id: TableId, epoch: bool, figures: Arc<Kept>) -> Self {
-        Self { id, epoch, kept: Loose::default(), counted: 0, figures }
+        let (kept, bigs, detached) = Default::default();
+        Self { id, epoch, kept, bigs, detached, counted: 0, figures }
     }
 
     /// Counts bytes that would be free but for the snapshot.
@@ -98,10 +109,158 @@ impl Capture {
     /// Gives what has been kept so far.
     pub(super) fn take_kept(&mut self, into: &mut Loose) {
         if self.kept.len() > 0 {
-            let bytes = self.kept.bytes().min(self.counted);
-            self.counted -= bytes;
-            self.figures.remove(bytes);
+            self.count_released(self.kept.bytes());
             into.append(&mut self.kept);
+        }
+    }
+
+    fn count_released(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.counted);
+        self.counted -= bytes;
+        self.figures.remove(bytes);
+    }
+
+    /// Counts what a collection has noted while it was given.
+    pub(super) fn count_noted(&mut self, bytes: usize) {
+        self.figures.add(bytes);
+        self.figures.remove(bytes);
+    }
+
+    /// Gives up a detached entry that has been given.
+    pub(super) fn release_detached(&mut self, at: usize, into: &mut Loose) {
+        let before = self.detached.bytes();
+        self.detached.hand_over(at, into);
+        self.count_released(before - self.detached.bytes());
+    }
+
+    /// Gives up all detached entries.
+    pub(super) fn drop_detached(&mut self, into: &mut Loose) {
+        self.count_released(self.detached.bytes());
+        into.append(&mut self.detached);
+    }
+}
+
+/// A collection that is given in pieces.
+pub(super) struct Big {
+    key: Box<[u8]>,
+    deadline: Option<Millis>,
+    clock: u32,
+    whole: Whole,
+}
+
+impl Big {
+    /// From so many bytes on a collection is big. Tests want to have it small.
+    pub(super) const FROM: usize = if cfg!(test) { 4096 } else { 64 * 1024 };
+
+    pub(super) fn new(entry: Entry<'_>, whole: Whole) -> Box<Self> {
+        Box::new(Self { key: entry.key().into(), deadline: entry.deadline(), clock: entry.clock(), whole })
+    }
+}
+
+/// What the walk was given under one lock.
+#[derive(Default)]
+pub(super) struct Given {
+    pub(super) copies: Loose,
+    /// The collection whose pieces are given.
+    big: Option<Box<Big>>,
+    elements: Elements,
+    begins: bool,
+    ends: bool,
+    /// Bytes that it has noted, when it ends.
+    noted: usize,
+    /// What is to be freed without the lock.
+    pub(super) garbage: Loose,
+}
+
+impl Given {
+    /// Makes room for more.
+    fn clear(&mut self) {
+        self.copies.clear();
+        self.elements.clear();
+        self.garbage.clear();
+        self.begins = false;
+        if std::mem::take(&mut self.ends) {
+            self.big = None;
+        }
+    }
+
+    /// Whether a collection is being given in pieces: the one that was, or the next.
+    pub(super) fn take_big(&mut self, bigs: &mut VecDeque<Box<Big>>) -> bool {
+        if self.big.is_none() {
+            self.big = bigs.pop_front();
+            self.begins = self.big.is_some();
+        }
+        self.big.is_some()
+    }
+
+    pub(super) fn big_key(&self) -> Option<&[u8]> {
+        self.big.as_ref().filter(|_| !self.ends).map(|big| &*big.key)
+    }
+
+    /// Takes some elements of the collection.
+    pub(super) fn fill(&mut self, value: &mut ValueMut<'_>) {
+        let (elements, bytes) = if cfg!(test) { (16, 512) } else { (128, 32 * 1024) };
+        while self.elements.len() < elements && self.elements.bytes() < bytes {
+            if let ControlFlow::Break(noted) = value.piece(&mut self.elements) {
+                return self.end_big(noted);
+            }
+        }
+    }
+
+    /// The collection has been given.
+    pub(super) fn end_big(&mut self, noted: usize) {
+        self.ends = true;
+        self.noted = noted;
+    }
+
+    pub(super) fn ends(&self) -> bool {
+        self.ends
+    }
+
+    pub(super) fn take_noted(&mut self) -> usize {
+        std::mem::take(&mut self.noted)
+    }
+}
+
+impl ValueRef<'_> {
+    /// Whether it is being given in pieces.
+    pub(super) fn is_in_pieces(self) -> bool {
+        match self {
+            Self::Hash(hash) => hash.is_in_pieces(),
+            Self::Set(set) => set.is_in_pieces(),
+            Self::SortedSet(set) => set.is_in_pieces(),
+            _ => false,
+        }
+    }
+}
+
+impl ValueMut<'_> {
+    /// Begins to be given in pieces as it is now. `None`, and nothing done, for what is given whole.
+    pub(super) fn begin_pieces(&mut self) -> Option<Whole> {
+        match self {
+            Self::Hash(hash) => hash.begin_pieces(),
+            Self::Set(set) => set.begin_pieces(),
+            Self::SortedSet(set) => set.begin_pieces(),
+            _ => None,
+        }
+    }
+
+    fn piece(&mut self, out: &mut Elements) -> ControlFlow<usize> {
+        match self {
+            Self::Hash(hash) => hash.piece(out),
+            Self::Set(set) => set.piece(out),
+            Self::SortedSet(set) => set.piece(out),
+            _ => ControlFlow::Break(0),
+        }
+    }
+
+    /// Is given no more.
+    pub(super) fn end_pieces(&mut self) {
+        match self {
+            Self::Hash(hash) => hash.end_pieces(),
+            Self::Set(set) => set.end_pieces(),
+            Self::SortedSet(set) => set.end_pieces(),
+            _ => {}
         }
     }
 }
@@ -120,7 +279,7 @@ pub struct Snapshot<'k> {
     sizes: Vec<(u32, DbSize)>,
     /// Where the walk is: which of the databases above, and the hash below which all has been given.
     place: (usize, u64),
-    copies: Loose,
+    given: Given,
 }
 
 /// Some keys of a snapshot, all of one database.
@@ -129,33 +288,66 @@ pub struct Batch<'s> {
     pub db: u32,
     space: &'s Keyspace,
     now: Millis,
-    entries: &'s Loose,
+    given: &'s Given,
+}
+
+/// Some elements of a collection that does not come whole: no keys come between its pieces.
+#[derive(Clone, Copy)]
+pub struct Piece<'s> {
+    big: &'s Big,
+    /// The elements.
+    pub elements: &'s Elements,
+    /// Whether they are the first.
+    pub is_first: bool,
+}
+
+impl Piece<'_> {
+    /// The key.
+    pub fn key(&self) -> &[u8] {
+        &self.big.key
+    }
+
+    /// When the key expires, if ever.
+    pub fn deadline(&self) -> Option<Millis> {
+        self.big.deadline
+    }
+
+    /// The access clock of the key.
+    pub fn clock(&self) -> u32 {
+        self.big.clock
+    }
+
+    /// What it is a piece of.
+    pub fn whole(&self) -> Whole {
+        self.big.whole
+    }
 }
 
 impl Batch<'_> {
     /// The keys as they were, with those that had expired and had not been deleted.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        self.entries.iter()
+        self.given.copies.iter()
     }
 
-    /// How many they are.
-    pub fn len(&self) -> usize {
-        self.entries.len()
+    /// A piece of a collection, instead of keys.
+    pub fn piece(&self) -> Option<Piece<'_>> {
+        let big = self.given.big.as_ref()?;
+        Some(Piece { big, elements: &self.given.elements, is_first: self.given.begins })
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// How many keys have been given with it: one for the last piece of a collection.
+    pub fn keys(&self) -> usize {
+        self.given.copies.len() + usize::from(self.given.ends)
     }
 
-    /// Seconds since a key was used, under a policy that keeps time.
-    pub fn idle_secs(&self, entry: Entry<'_>) -> u64 {
-        u64::from(evict::lru_idle_secs(self.now, entry.clock()))
+    /// Seconds since a key was used, by its access clock under a policy that keeps time.
+    pub fn idle_secs(&self, clock: u32) -> u64 {
+        u64::from(evict::lru_idle_secs(self.now, clock))
     }
 
-    /// How often a key is used, under a policy that counts.
-    pub fn frequency(&self, entry: Entry<'_>) -> u64 {
-        u64::from(evict::lfu_frequency(&self.space.settings, self.now, entry.clock()))
+    /// How often a key is used, by its access clock under a policy that counts.
+    pub fn frequency(&self, clock: u32) -> u64 {
+        u64::from(evict::lfu_frequency(&self.space.settings, self.now, clock))
     }
 }
 
@@ -192,7 +384,7 @@ impl Keyspace {
             changes: self.changes(),
             sizes: sizes.into_iter().collect(),
             place: (0, 0),
-            copies: Loose::default(),
+            given: Given::default(),
         };
         Ok((snapshot, result))
     }
@@ -229,22 +421,21 @@ impl Snapshot<'_> {
     /// # Errors
     /// [`Error::REENTERED`] from within a view.
     pub fn step(&mut self) -> Result<Option<Batch<'_>>> {
-        self.copies.clear();
+        self.given.clear();
         let Some(&(db, _)) = self.sizes.get(self.place.0) else { return Ok(None) };
         self.advance(true)?;
-        Ok(Some(Batch { db, space: self.space, now: self.space.clock.millis(), entries: &self.copies }))
+        Ok(Some(Batch { db, space: self.space, now: self.space.clock.millis(), given: &self.given }))
     }
 
     /// Goes on by some buckets, or to the next stripe or database.
-    fn advance(&mut self, wants_copies: bool) -> Result<()> {
+    fn advance(&mut self, is_wanted: bool) -> Result<()> {
         let (index, position) = self.place;
         let Some(&(db, _)) = self.sizes.get(index) else { return Ok(()) };
         let space = self.space;
         let inside = Inside::enter(space)?;
         let Some(cell) = space.stripes.get(space.stripe_of(position)) else { return Ok(()) };
         let mut stripe = cell.lock.write();
-        let copies = wants_copies.then_some(&mut self.copies);
-        let (next, garbage) = stripe.capture_some(db, position, &space.hasher, copies);
+        let (next, garbage) = stripe.capture_some(db, position, &space.hasher, &mut self.given, is_wanted);
         unlock_fair(stripe);
         drop(inside);
         drop(garbage);
@@ -258,8 +449,8 @@ impl Snapshot<'_> {
 
 impl Drop for Snapshot<'_> {
     fn drop(&mut self) {
-        self.copies.clear();
         while self.place.0 < self.sizes.len() {
+            self.given.clear();
             if self.advance(false).is_err() {
                 // There is no going on from within a view, and no other snapshot before this one has ended.
                 debug_assert!(std::thread::panicking(), "a snapshot was dropped within a view");

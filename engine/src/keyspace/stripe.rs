@@ -11,9 +11,9 @@ use crate::clock::Millis;
 use crate::table::{self, KeyHasher, Slot, Table};
 use crate::value::Value;
 
-use super::entry::{Entry, EntryMut, EntryPtr, Loose, NewValue, with_deadline};
+use super::entry::{Entry, EntryMut, EntryPtr, Loose, NewValue, ValueRef, with_deadline};
 use super::interest::Interest;
-use super::snapshot::{Capture, Kept};
+use super::snapshot::{Big, Capture, Given, Kept};
 use super::{Key, Keyspace, Taken};
 
 /// Which table of a stripe: the database. In cluster mode it is going to be database and slot.
@@ -44,6 +44,9 @@ pub struct KeyTable {
     /// While a snapshot has not done with it.
     capture: Option<Box<Capture>>,
 }
+
+/// What is left of a capture: itself and, if nobody else has it any more, its table. Freed without the lock.
+pub(super) type Remains = (Option<Box<Capture>>, Option<KeyTable>);
 
 /// What making an entry takes besides key and value.
 #[derive(Clone, Copy)]
@@ -140,38 +143,30 @@ impl Stripe {
         !self.handed.is_empty() || self.tables.iter().any(|(_, table)| table.capture.is_some())
     }
 
-    /// Some steps of a snapshot's walk through the table that had the number `id` when it began: copies of what it has
-    /// yet to give, if they are wanted, and what has been kept for it. Returns the position to go on from, `None` at the
-    /// end of the table, and that table if nobody else has it any more.
+    /// Some steps of a snapshot's walk through the table that had the number `id` when it began; see
+    /// [`KeyTable::give_some`] and, for a snapshot that nobody wants any more, [`KeyTable::turn_some`]. Returns the position
+    /// to go on from, `None` at the end of the table, and what is left to be freed.
     pub(super) fn capture_some(
         &mut self,
         id: TableId,
         position: u64,
         hasher: &KeyHasher,
-        mut copies: Option<&mut Loose>,
-    ) -> (Option<u64>, Option<KeyTable>) {
-        /// So many buckets, with seven entries each at most, or bytes are gone through under one lock.
-        const BUCKETS: usize = 8;
-        const BYTES: usize = 64 * 1024;
-        let Some((table, is_handed)) = self.captured(id) else { return (None, None) };
-        if let (Some(copies), Some(capture)) = (&mut copies, &mut table.capture) {
-            capture.take_kept(copies);
-        }
-        let start = copies.as_ref().map_or(0, |copies| copies.bytes());
-        let mut next = Some(position).filter(|_| copies.is_some() || !is_handed);
-        for _ in 0..BUCKETS {
-            let Some(at) = next.filter(|_| copies.as_ref().is_none_or(|copies| copies.bytes() - start < BYTES)) else {
-                break;
-            };
-            next = table.capture_step(at, hasher, copies.as_deref_mut());
-        }
+        given: &mut Given,
+        is_wanted: bool,
+    ) -> (Option<u64>, Remains) {
+        let Some((table, is_handed)) = self.captured(id) else { return (None, (None, None)) };
+        let next = match is_wanted {
+            true => table.give_some(position, hasher, given),
+            false if is_handed => None,
+            false => table.turn_some(position, hasher, given),
+        };
         if next.is_some() {
-            return (next, None);
+            return (next, (None, None));
         }
-        table.capture = None;
+        let capture = table.capture.take();
         // What was handed over is here for its capture alone.
         let done = self.handed.iter().position(|table| table.capture.is_none());
-        (None, done.map(|i| self.handed.swap_remove(i)))
+        (None, (capture, done.map(|i| self.handed.swap_remove(i))))
     }
 
     /// Tells those who watch a key of database `id` that is in one of the databases `now`.
@@ -325,12 +320,42 @@ impl KeyTable {
         let (bytes, deadline) = (entry.bytes(), entry.deadline());
         self.bytes -= bytes;
         self.deadlines -= usize::from(deadline.is_some());
-        if self.is_unwritten(old) {
-            self.keep(old);
+        if self.capture.is_some() && self.keep_if_wanted(old) {
             return None;
         }
         // SAFETY: the caller took it out of the table.
         unsafe { old.take_value() }
+    }
+
+    /// Keeps an entry that the caller has taken out of the table, if the snapshot has yet to give it or the rest of it.
+    #[cold]
+    fn keep_if_wanted(&mut self, old: EntryPtr) -> bool {
+        let is_unwritten = self.is_unwritten(old);
+        if is_unwritten {
+            self.keep(old);
+        } else if self.entry(old).value().is_in_pieces() {
+            self.detach(old);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Keeps an entry of which the snapshot has begun to give pieces.
+    fn detach(&mut self, old: EntryPtr) {
+        let bytes = self.entry(old).bytes();
+        if let Some(capture) = &mut self.capture {
+            capture.count_kept(bytes);
+            // SAFETY: the caller took it out of the table, or has just made it.
+            unsafe { capture.detached.push(old) };
+        }
+    }
+
+    /// The end of a value in whose place there is another in the same entry.
+    pub(super) fn retire_value(&mut self, key: &Key<'_>, value: Value) {
+        if self.capture.is_some() && ValueRef::from(&value).is_in_pieces() {
+            self.detach(EntryPtr::new(key.bytes, NewValue::Owned(value), None, false));
+        }
     }
 
     /// Whether a snapshot has yet to write the entry.
@@ -354,24 +379,40 @@ impl KeyTable {
         unsafe { kept.push(old) };
     }
 
-    /// Keeps a copy of an entry that is about to be changed in place, which is no part of the snapshot then.
+    /// Keeps a copy of an entry that is about to be changed in place, which is no part of the snapshot then. What is big
+    /// is not copied, but given in pieces as it is now.
     #[cold]
     fn keep_copy(&mut self, p: EntryPtr) {
-        // SAFETY: it is in the table, which is ours alone.
-        let copy = unsafe { p.copy() };
-        self.keep(copy);
-        let epoch = !self.entry(copy).epoch();
+        if !self.begin_pieces(p) {
+            // SAFETY: it is in the table, which is ours alone.
+            let copy = unsafe { p.copy() };
+            self.keep(copy);
+            self.turn(p);
+        }
+    }
+
+    fn turn(&mut self, p: EntryPtr) {
+        let epoch = !self.entry(p).epoch();
         self.entry_mut(p).set_epoch(epoch);
     }
 
-    /// One step of a snapshot's walk: turns the entries of a bucket that it has yet to write and gives copies of them,
-    /// if they are wanted. Returns the position to go on from; see [`Table::scan`].
-    pub(super) fn capture_step(
-        &mut self,
-        position: u64,
-        hasher: &KeyHasher,
-        mut copies: Option<&mut Loose>,
-    ) -> Option<u64> {
+    /// Has a big collection given in pieces as it is now, and turns its entry. False, and nothing done, if it is not big.
+    fn begin_pieces(&mut self, p: EntryPtr) -> bool {
+        if self.entry(p).value().bytes() < Big::FROM {
+            return false;
+        }
+        let Some(whole) = self.entry_mut(p).value().begin_pieces() else { return false };
+        let big = Big::new(self.entry(p), whole);
+        if let Some(capture) = &mut self.capture {
+            capture.bigs.push_back(big);
+        }
+        self.turn(p);
+        true
+    }
+
+    /// One step of a snapshot's walk: turns the entries of a bucket that it has yet to give and copies them, if they are
+    /// wanted. Returns the position to go on from; see [`Table::scan`].
+    fn capture_step(&mut self, position: u64, hasher: &KeyHasher, mut copies: Option<&mut Loose>) -> Option<u64> {
         let mut bucket = smallvec::SmallVec::<[EntryPtr; 16]>::new();
         let next = self.table.scan(position, hasher, |p| bucket.push(p));
         for p in bucket {
@@ -379,13 +420,90 @@ impl KeyTable {
                 continue;
             }
             if let Some(copies) = &mut copies {
+                if self.begin_pieces(p) {
+                    continue;
+                }
                 // SAFETY: the entry is in the table, which is ours alone, and its copy in none.
                 unsafe { copies.push(p.copy()) };
             }
-            let epoch = !self.entry(p).epoch();
-            self.entry_mut(p).set_epoch(epoch);
+            self.turn(p);
         }
         next
+    }
+
+    /// Some steps of a snapshot's walk: a piece of a collection, or copies of what it has yet to give and what has been
+    /// kept for it. Returns the position to go on from, `None` when all has been given.
+    fn give_some(&mut self, position: u64, hasher: &KeyHasher, given: &mut Given) -> Option<u64> {
+        /// So many buckets, with seven entries each at most, or bytes are gone through under one lock.
+        const BUCKETS: usize = 8;
+        const BYTES: usize = 64 * 1024;
+        let capture = self.capture.as_mut()?;
+        if given.take_big(&mut capture.bigs) {
+            self.give_piece(hasher, given);
+            return Some(position);
+        }
+        capture.take_kept(&mut given.copies);
+        let (start, mut at) = (given.copies.bytes(), position);
+        for _ in 0..BUCKETS {
+            let next = self.capture_step(at, hasher, Some(&mut given.copies));
+            let has_bigs = self.capture.as_ref().is_some_and(|capture| !capture.bigs.is_empty());
+            match next {
+                Some(next) => at = next,
+                None if has_bigs => return Some(at),
+                None => return None,
+            }
+            if has_bigs || given.copies.bytes() - start >= BYTES {
+                break;
+            }
+        }
+        Some(at)
+    }
+
+    /// The entry of a key of which the snapshot gives pieces, if it is still in the table.
+    fn in_pieces(&self, key: &[u8], hasher: &KeyHasher) -> Option<EntryPtr> {
+        let key = Key { bytes: key, hash: hasher.hash(key) };
+        self.find_slot(&key).map(|(_, p)| p).filter(|&p| self.entry(p).value().is_in_pieces())
+    }
+
+    /// Gives a piece of the collection whose turn it is.
+    fn give_piece(&mut self, hasher: &KeyHasher, given: &mut Given) {
+        let Some(key) = given.big_key().map(<[u8]>::to_vec) else { return };
+        if let Some(p) = self.in_pieces(&key, hasher) {
+            given.fill(&mut self.entry_mut(p).value());
+        } else if let Some(capture) = &mut self.capture {
+            match capture.detached.find(&key) {
+                Some(at) => {
+                    if let Some(mut entry) = capture.detached.get_mut(at) {
+                        given.fill(&mut entry.value());
+                    }
+                    if given.ends() {
+                        capture.release_detached(at, &mut given.garbage);
+                    }
+                }
+                None => given.end_big(0),
+            }
+        }
+        if let Some(capture) = &mut self.capture {
+            capture.count_noted(given.take_noted());
+        }
+    }
+
+    /// Some steps of the walk of a snapshot that nobody wants: turns entries, and ends what has begun.
+    fn turn_some(&mut self, position: u64, hasher: &KeyHasher, given: &mut Given) -> Option<u64> {
+        const BUCKETS: usize = 32;
+        let capture = self.capture.as_mut()?;
+        given.take_big(&mut capture.bigs);
+        capture.drop_detached(&mut given.garbage);
+        while let Some(key) = given.big_key().map(<[u8]>::to_vec) {
+            if let Some(p) = self.in_pieces(&key, hasher) {
+                self.entry_mut(p).value().end_pieces();
+            }
+            given.end_big(0);
+            if let Some(capture) = &mut self.capture {
+                given.take_big(&mut capture.bigs);
+            }
+        }
+        (0..BUCKETS).try_fold(position, |at, _| self.capture_step(at, hasher, None))
     }
 
     /// Removes a key. `None` if it was not there, else what is left of its value.
@@ -402,7 +520,9 @@ impl KeyTable {
         let (clock, deadline) = (entry.clock(), entry.deadline());
         let copied = match Taken::copied(entry) {
             // The snapshot keeps the value.
-            None if self.is_unwritten(old) => entry.value().to_owned().map(|v| Taken::moved(v, deadline, clock)),
+            None if self.is_unwritten(old) || entry.value().is_in_pieces() => {
+                entry.value().to_owned().map(|v| Taken::moved(v, deadline, clock))
+            }
             copied => copied,
         };
         self.table.remove(slot, hasher);

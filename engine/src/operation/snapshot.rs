@@ -9,7 +9,7 @@ use crossbeam_channel::{Sender, bounded};
 use super::generic::{format, limits};
 use super::string;
 use crate::clock::Millis;
-use crate::keyspace::{Access, Batch, DbSize, Effect, Entry, Key, Keyspace, NewValue, View};
+use crate::keyspace::{Access, Batch, DbSize, Effect, Key, Keyspace, NewValue, View};
 use crate::rdb::{self, About, Damaged, FileWriter, Loaded, Part};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
@@ -55,7 +55,7 @@ pub fn save<W: Write + Seek, R>(
 /// As [`save`]; runs `between` before each step of the walk.
 fn save_with<W: Write + Seek, R>(
     space: &Keyspace,
-    about: &[(&str, String)],
+    writer: &[(&str, String)],
     out: W,
     at_once: impl FnOnce() -> R,
     progress: &Progress,
@@ -65,7 +65,7 @@ fn save_with<W: Write + Seek, R>(
     let mut summary = Summary { changes: snapshot.changes(), ..Summary::default() };
     let sizes: BTreeMap<u32, DbSize> = snapshot.sizes().iter().copied().collect();
     progress.total.store(sizes.values().map(|size| size.keys as u64).sum(), Relaxed);
-    let mut file = FileWriter::begin(out, format(space.settings()), about)?;
+    let mut file = FileWriter::begin(out, format(space.settings()), writer)?;
     let mut db = None;
     loop {
         between();
@@ -79,9 +79,15 @@ fn save_with<W: Write + Seek, R>(
             db = Some(batch.db);
         }
         for entry in batch.entries() {
-            file.key(entry.key(), entry.value(), about_entry(space, &batch, entry))?;
+            file.key(entry.key(), entry.value(), about(space, &batch, entry.deadline(), entry.clock()))?;
         }
-        summary.keys += batch.len() as u64;
+        if let Some(piece) = batch.piece() {
+            if piece.is_first {
+                file.begin_pieces(piece.key(), piece.whole(), about(space, &batch, piece.deadline(), piece.clock()))?;
+            }
+            file.piece(piece.whole(), piece.elements)?;
+        }
+        summary.keys += batch.keys() as u64;
         progress.keys.store(summary.keys, Relaxed);
     }
     Ok((file.finish()?, summary, result))
@@ -100,12 +106,12 @@ pub(crate) fn called_off() -> io::Error {
     io::Error::new(io::ErrorKind::Interrupted, "it was called off")
 }
 
-fn about_entry(space: &Keyspace, batch: &Batch<'_>, entry: Entry<'_>) -> About {
+fn about(space: &Keyspace, batch: &Batch<'_>, deadline: Option<Millis>, clock: u32) -> About {
     let policy = space.settings().policy();
     About {
-        deadline: entry.deadline(),
-        idle: policy.is_lru().then(|| batch.idle_secs(entry)),
-        frequency: policy.is_lfu().then(|| batch.frequency(entry).min(255) as u8),
+        deadline,
+        idle: policy.is_lru().then(|| batch.idle_secs(clock)),
+        frequency: policy.is_lfu().then(|| batch.frequency(clock).min(255) as u8),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Directory, Server, bulk, pattern, request};
+use crate::harness::{Directory, Server, bulk, eventually, pattern, request};
 
 #[test]
 fn a_clean_stop() {

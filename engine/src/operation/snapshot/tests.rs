@@ -319,6 +319,72 @@ const CHANGES: &[(&str, &str)] = &[
     ("HSET k a 1", "SWAPDB 0 2"),
 ];
 
+/// What is done to a collection of which pieces have been given.
+const CHANGES_OF_BIG: &[(&str, &[&str])] = &[
+    (
+        "HSET",
+        &[
+            "HSET k 5 new",
+            "HSET k new 1",
+            "HDEL k 5 6 7",
+            "HPEXPIRE k 1000 FIELDS 2 5 6",
+            "HPERSIST k FIELDS 1 9",
+            "HSETEX k PX 5 FIELDS 1 8 x",
+        ],
+    ),
+    ("SADD", &["SADD k new newer", "SREM k 5 6 7", "SMOVE k l 5", "SPOP k 650", "SPOP k 800", "SUNIONSTORE k k l"]),
+    ("ZADD", &["ZADD k 7.5 5", "ZADD k 7 new", "ZREM k 5 6", "ZREMRANGEBYRANK k 5 600", "ZINCRBY k 3 5"]),
+    ("RPUSH", &["LSET k 5 new", "RPUSH k x", "LTRIM k 5 6"]),
+    ("XADD", &["XADD k 9000-1 f v", "XDEL k 5-1", "XTRIM k MAXLEN 5"]),
+];
+
+/// What is done to a key, whatever it is.
+const ENDS: &str =
+    "DEL k,UNLINK k,SET k text,RENAME k l,MOVE k 1,COPY k l,PEXPIRE k 9000,PERSIST k,FLUSHDB,FLUSHALL ASYNC,SWAPDB 0 1";
+
+/// What is done some steps later.
+const THEN: &str = ",DEL k,RENAME k m,HSET k again 1,SADD k again,ZADD k 1 again,FLUSHALL";
+
+#[test]
+fn a_collection_of_which_pieces_have_been_given_is_whole_in_the_file() {
+    for (fill, changes) in CHANGES_OF_BIG {
+        for (i, change) in changes.iter().copied().chain(ENDS.split(',')).enumerate() {
+            // Each at the beginning, and at some other times, each with something else that follows.
+            change_between_pieces(fill, change, 0, "");
+            for (n, then) in THEN.split(',').enumerate().filter(|(n, _)| (n + i) % 3 == 0) {
+                change_between_pieces(fill, change, 1 + n * n, then);
+            }
+        }
+    }
+}
+
+fn change_between_pieces(fill: &str, change: &str, when: usize, then: &str) {
+    let ((live, clock), (twin, twin_clock)) = (engine(), engine());
+    let (mut connection, mut twin_connection) = (live.connect(), twin.connect());
+    for (connection, clock) in [(&mut connection, &clock), (&mut twin_connection, &twin_clock)] {
+        apply(connection, clock, &Op::Command(0, words(&format!("MANY {fill} k"))));
+        for command in ["SET stays 1", "PEXPIRE k 5000", "HPEXPIRE k 4000 FIELDS 3 5 9 100"] {
+            run(connection, &words(command));
+        }
+    }
+    let (began, mut step, is_random) = (state(&live), 0, change.starts_with("SPOP"));
+    let file = saved(&live, || {
+        let commands = match step {
+            n if n == when => vec![change],
+            n if n == when + 3 => vec![then, "DEL l"],
+            _ => vec![],
+        };
+        step += 1;
+        for command in commands {
+            run(&mut connection, &words(command));
+            run(&mut twin_connection, &words(command));
+        }
+    });
+    assert_eq!(state(&loaded(&file, START)), began, "{fill}, {change} at {when}, then {then}");
+    assert!(is_random || state(&live) == state(&twin), "{fill}, {change} at {when}, then {then}");
+    check(&live);
+}
+
 #[test]
 fn whatever_is_done_to_a_key_is_not_in_a_file_that_was_begun_before() {
     for (before, change) in CHANGES {
@@ -347,11 +413,13 @@ fn whatever_is_done_to_a_key_is_not_in_a_file_that_was_begun_before() {
 
 #[test]
 fn a_file_that_is_called_off_leaves_no_trace() {
-    let (engine, _) = engine();
+    let (engine, clock) = engine();
     let mut connection = engine.connect();
     for n in 0..2_000 {
         run(&mut connection, &words(&format!("SET key:{n} value:{n}")));
     }
+    apply(&mut connection, &clock, &Op::Command(0, words("MANY SADD big")));
+    apply(&mut connection, &clock, &Op::Command(0, words("MANY HSET another")));
     let (space, progress) = (&engine.core().keyspace, Progress::default());
     let mut step = 0;
     let result = save_with(
@@ -363,8 +431,10 @@ fn a_file_that_is_called_off_leaves_no_trace() {
         || {
             step += 1;
             match step {
-                2..10 => drop(run(&mut connection, &words(&format!("SET key:{step} another value")))),
+                2..9 => drop(run(&mut connection, &words(&format!("SET key:{step} another value")))),
+                9 => assert!(run(&mut connection, &words("SADD big new")).is_some()),
                 10 => {
+                    assert!(run(&mut connection, &words("DEL big")).is_some());
                     run(&mut connection, &words("FLUSHALL"));
                     run(&mut connection, &words("SET new 1"));
                     assert!(space.kept_for_snapshot().now() > 0);
