@@ -25,7 +25,31 @@ fn save(server: &Server, seed: u64, peer: Peer) {
         ok(&mut client, &["SELECT", &database.to_string()]);
         ok(&mut client, &["SET", "in", &database.to_string(), "PXAT", "4000000000123"]);
     }
+    fill_big(&mut client, peer);
     ok(&mut client, &["SAVE"]);
+}
+
+/// Collections that are too big to be written in one go.
+fn fill_big(client: &mut Client, peer: Peer) {
+    for first in (0..4_000).step_by(500) {
+        for (command, key) in [("HSET", "big:hash"), ("SADD", "big:set"), ("ZADD", "big:zset"), ("RPUSH", "big:list")] {
+            let mut words = vec![command.to_owned(), key.to_owned()];
+            for n in first..first + 500 {
+                match command {
+                    "HSET" => words.extend([format!("field:{n}"), format!("value:{n}")]),
+                    "ZADD" => words.extend([format!("{}.5", n % 700), format!("member:{n}")]),
+                    _ => words.push(format!("member:{n}")),
+                }
+            }
+            client.call(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+    }
+    if peer != Peer::Redis7 {
+        for n in (0..4_000).step_by(7) {
+            let deadline = (4_000_000_000_000_u64 + n).to_string();
+            client.call(&["HPEXPIREAT", "big:hash", &deadline, "FIELDS", "1", &format!("field:{n}")]);
+        }
+    }
 }
 
 /// Starts one of both kinds from the file of a server.

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::time::Duration;
 
+use carnelian_tests::share;
 use proptest::prelude::*;
 
 use super::{Progress, load, save, save_with};
 use crate::command::Value;
 use crate::keyspace::tests::check_accounts;
 use crate::session::Connection;
-use crate::sync::atomic::Ordering::Relaxed;
+use crate::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use crate::{Clock, Engine, ManualClock, Options};
 
 const START: u64 = 1_700_000_000_000;
@@ -239,7 +240,7 @@ fn check(engine: &Engine) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: share(600) as u32, ..ProptestConfig::default() })]
 
     #[test]
     fn a_file_is_the_moment_at_which_it_was_begun(
@@ -409,6 +410,67 @@ fn whatever_is_done_to_a_key_is_not_in_a_file_that_was_begun_before() {
         assert_eq!(state(&live), state(&twin), "{before}, {change}");
         check(&live);
     }
+}
+
+/// The sum of all numbers and of all fields' values.
+fn sum(engine: &Engine) -> i64 {
+    let mut connection = engine.connect();
+    let number = |value: &Value| match value {
+        Value::Bulk(text) => std::str::from_utf8(text).unwrap().parse::<i64>().unwrap(),
+        _ => 0,
+    };
+    let hash = match run(&mut connection, &words("HVALS accounts")) {
+        Some(Value::Array(values)) => values.iter().map(number).sum(),
+        _ => 0,
+    };
+    (0..100).filter_map(|n| run(&mut connection, &words(&format!("GET account:{n}")))).map(|v| number(&v)).sum::<i64>()
+        + hash
+}
+
+#[test]
+fn threads_that_transfer_leave_every_file_whole() {
+    const FIELDS: u64 = 1_000;
+    let (engine, _) = engine();
+    let mut connection = engine.connect();
+    for n in 0..100 {
+        run(&mut connection, &words(&format!("SET account:{n} 10")));
+    }
+    for n in 0..FIELDS {
+        run(&mut connection, &words(&format!("HSET accounts {n} 10")));
+    }
+    let (all, is_done) = (sum(&engine), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        for thread in 0..3_u64 {
+            let (engine, is_done) = (&engine, &is_done);
+            scope.spawn(move || {
+                let (mut seed, mut connection) = (thread + 1, engine.connect());
+                while !is_done.load(Relaxed) {
+                    seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    let (one, other) = ((seed >> 20) % FIELDS, (seed >> 40) % FIELDS);
+                    // From a key to another, from a field to a key, and a collection that goes and comes back.
+                    let commands = match seed >> 60 {
+                        0 => format!(
+                            "RENAME accounts aside,RENAME aside accounts,INCR account:{},DECR account:0",
+                            one % 100
+                        ),
+                        1..6 => format!("DECRBY account:{} 3,INCRBY account:{} 3", one % 100, other % 100),
+                        6..10 => format!("HINCRBY accounts {one} -2,INCRBY account:{} 2", other % 100),
+                        _ => format!("HINCRBY accounts {one} -5,HINCRBY accounts {other} 5"),
+                    };
+                    for command in ["MULTI"].into_iter().chain(commands.split(',')).chain(["EXEC"]) {
+                        run(&mut connection, &words(command)).unwrap();
+                    }
+                }
+            });
+        }
+        for n in 0..share(200) {
+            let file = saved(&engine, || ());
+            assert_eq!(sum(&loaded(&file, START)), all, "file {n}");
+        }
+        is_done.store(true, Relaxed);
+    });
+    assert_eq!(sum(&engine), all);
+    check(&engine);
 }
 
 #[test]
