@@ -93,9 +93,8 @@ fn in_background(args: &Args<'_>) -> Result<bool> {
 fn flushall(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let (core, background) = (context.core, in_background(args)?);
     let changes = context.on_everything(Access::Write, |view| {
-        let before = core.keyspace.changes();
         generic::flush(view, None, background);
-        Ok(before)
+        Ok(core.keyspace.changes() + view.recorded())
     })?;
     core.saves.flushed(changes);
     reply.ok();

@@ -33,6 +33,8 @@ pub struct Progress {
     pub keys: AtomicU64,
     /// Keys that will have been written.
     pub total: AtomicU64,
+    /// Changes of the keyspace before the file's moment.
+    pub changes: AtomicU64,
     /// Set by whoever calls it off.
     pub is_called_off: AtomicBool,
 }
@@ -64,6 +66,7 @@ fn save_with<W: Write + Seek, R>(
     let (mut snapshot, result) = space.begin_snapshot(at_once).map_err(io::Error::other)?;
     let mut summary = Summary { changes: snapshot.changes(), ..Summary::default() };
     let sizes: BTreeMap<u32, DbSize> = snapshot.sizes().iter().copied().collect();
+    progress.changes.store(summary.changes, Relaxed);
     progress.total.store(sizes.values().map(|size| size.keys as u64).sum(), Relaxed);
     let mut file = FileWriter::begin(out, format(space.settings()), writer)?;
     let mut db = None;

@@ -5,8 +5,12 @@ use crate::codec::num::parse_i64;
 /// The canonical form of the directive `save`: seconds and changes in turn, none to have no save points.
 pub(crate) fn canonical(text: &str) -> Result<String, String> {
     let invalid = || "Invalid save parameters".to_owned();
+    if text.is_empty() {
+        return Ok(String::new());
+    }
     let mut words = Vec::new();
-    for (i, word) in text.split_ascii_whitespace().enumerate() {
+    // As in Redis, one space is between two words and none elsewhere.
+    for (i, word) in text.split(' ').enumerate() {
         let least = if i % 2 == 0 { 1 } else { 0 };
         words.push(parse_i64(word.as_bytes()).filter(|&n| n >= least).ok_or_else(invalid)?.to_string());
     }
@@ -25,9 +29,9 @@ mod tests {
 
     #[test]
     fn save_points_are_pairs_of_seconds_and_changes() {
-        assert_eq!(canonical("3600 1 300  100"), Ok("3600 1 300 100".into()));
+        assert_eq!(canonical("3600 1 300 100"), Ok("3600 1 300 100".into()));
         assert_eq!(canonical(""), Ok(String::new()));
-        for text in ["1", "0 1", "1 -1", "1 x", "1 1 1"] {
+        for text in ["1", "0 1", "1 -1", "1 x", "1 1 1", "1  1", " 1 1", " "] {
             assert_eq!(canonical(text), Err("Invalid save parameters".into()), "{text}");
         }
         assert_eq!(read("3600 1 300 100"), [(3600, 1), (300, 100)]);

@@ -1,8 +1,8 @@
 //! The writing of the file: by whom, when nobody has asked for it, and what became of it.
 //!
 //! Invariants: there is one snapshot of the keyspace at a time, and whoever writes it holds the [`Claim`]. A file takes
-//! its place under `committing` and only if nobody has called it off, so what calls it off there (FLUSHALL) may put
-//! another in its place and be sure that this stays.
+//! its place under `committing`, only if nobody has called it off, and never that of one from a later moment: FLUSHALL,
+//! which needs no snapshot to write a file without keys, can be sure that this stays.
 
 use std::fs::File;
 use std::io::{self, BufWriter};
@@ -35,6 +35,9 @@ pub enum SnapshotBy {
 
 /// After a failure, nothing is tried again for so many seconds unless somebody asks for it.
 const RETRY_SECS: u64 = 5;
+
+/// The kind of error of a file in whose place there is one from a later moment; the system has no cause to give it.
+const SUPERSEDED: io::ErrorKind = io::ErrorKind::AlreadyExists;
 
 /// A snapshot that is being written.
 struct Running {
@@ -210,10 +213,14 @@ impl State {
     pub(crate) fn save(&self, claim: &Claim) -> Result<Summary> {
         let (path, began) = (self.path()?, Instant::now());
         self.count.fetch_add(1, Relaxed);
-        let summary = self.write(&path, || (), &claim.progress).map_err(|e| {
-            tracing::warn!("Failed saving the DB to {}: {e}", path.display());
-            Error::new(format!("ERR cannot save: {e}"))
-        })?;
+        let summary = match self.write(&path, || (), &claim.progress) {
+            // All keys have gone since, and what was written after that is what whoever asked would find anyhow.
+            Err(e) if e.kind() == SUPERSEDED => return Ok(Summary::default()),
+            written => written.map_err(|e| {
+                tracing::warn!("Failed saving the DB to {}: {e}", path.display());
+                Error::new(format!("ERR cannot save: {e}"))
+            })?,
+        };
         let seconds = began.elapsed().as_secs_f64();
         tracing::info!("DB saved on disk: {seconds:.3} seconds, {} keys in {}", summary.keys, path.display());
         self.note_saved(summary.changes);
@@ -290,21 +297,29 @@ impl State {
     /// The right to put the file into its place.
     fn commit(&self, progress: &Progress) -> io::Result<MutexGuard<'_, ()>> {
         let alone = self.committing.lock();
-        if progress.is_called_off.load(Relaxed) { Err(snapshot::called_off()) } else { Ok(alone) }
+        if progress.is_called_off.load(Relaxed) {
+            return Err(snapshot::called_off());
+        }
+        if self.changes.load(Relaxed) > progress.changes.load(Relaxed) {
+            return Err(io::Error::new(SUPERSEDED, "there is a file from a later moment"));
+        }
+        Ok(alone)
     }
 
-    /// All keys have gone (FLUSHALL), and `changes` were made before that: nobody wants what is being written in the
+    /// All keys have gone (FLUSHALL), with which `changes` have been made: nobody wants what is being written in the
     /// background. With save points, a file without keys takes the place of the last.
     pub(crate) fn flushed(&self, changes: u64) {
         let _alone = self.committing.lock();
         self.call_off_alone(SnapshotBy::BackgroundSave);
         let Some(path) = self.path().ok().filter(|_| self.has_points()) else { return };
+        if self.changes.load(Relaxed) > changes {
+            return;
+        }
         let about = self.about();
         let write = |file: &File| -> io::Result<()> {
             snapshot::save_nothing(&self.keyspace, &about, BufWriter::new(file))?.into_inner()?;
             Ok(())
         };
-        self.count.fetch_add(1, Relaxed);
         match files::replace_if(&path, "-flushed", write, || Ok(())) {
             Ok(()) => self.note_saved(changes),
             Err(e) => tracing::warn!("Failed saving the DB to {}: {e}", path.display()),
@@ -323,7 +338,7 @@ impl State {
 
     fn note_saved(&self, changes: u64) {
         self.saved.store(self.keyspace.clock().millis(), Relaxed);
-        self.changes.store(changes, Relaxed);
+        self.changes.fetch_max(changes, Relaxed);
         self.failed.store(false, Relaxed);
     }
 
