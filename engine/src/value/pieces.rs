@@ -72,10 +72,14 @@ impl<V> Pieces<V> {
     /// Ends a piece, whose range of hashes ends before `next`: gives what was noted in it. After the last, the bytes that
     /// were noted in all.
     pub(super) fn end(&mut self, next: Option<u64>, mut give: impl FnMut(&[u8], V)) -> ControlFlow<usize> {
-        let rest = next.map(|next| self.noted.split_off(&next)).unwrap_or_default();
-        for (name, was) in std::mem::replace(&mut self.noted, rest).into_values().flatten() {
-            if let Some(was) = was {
-                give(&name, was);
+        // One after the other: splitting the map would count all that is left.
+        while let Some(first) = self.noted.first_entry()
+            && next.is_none_or(|next| *first.key() < next)
+        {
+            for (name, was) in first.remove() {
+                if let Some(was) = was {
+                    give(&name, was);
+                }
             }
         }
         match next {

@@ -7,9 +7,11 @@
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
+
+use crossbeam_channel::{Sender, bounded};
 
 use super::points;
 use crate::clock::Millis;
@@ -240,7 +242,7 @@ impl State {
         }
         self.count.fetch_add(1, Relaxed);
         self.tried.store(self.now_secs(), Relaxed);
-        let (begun, moment) = mpsc::sync_channel(1);
+        let (begun, moment) = bounded(1);
         let state = self.clone();
         let work = move || state.work(&path, &claim, begun);
         let started = std::thread::Builder::new().name("carnelian-save".into()).spawn(work);
@@ -259,7 +261,7 @@ impl State {
         clippy::needless_pass_by_value,
         reason = "whoever waits for the moment waits no longer than this is there"
     )]
-    fn work(&self, path: &Path, claim: &Claim, begun: mpsc::SyncSender<()>) {
+    fn work(&self, path: &Path, claim: &Claim, begun: Sender<()>) {
         let began = Instant::now();
         let at_once = || {
             // Nobody listens if the caller has gone.
