@@ -155,6 +155,10 @@ impl Big {
     pub(super) fn new(entry: Entry<'_>, whole: Whole) -> Box<Self> {
         Box::new(Self { key: entry.key().into(), deadline: entry.deadline(), clock: entry.clock(), whole })
     }
+
+    pub(super) fn key(&self) -> &[u8] {
+        &self.key
+    }
 }
 
 /// What the walk was given under one lock.
@@ -194,7 +198,12 @@ impl Given {
     }
 
     pub(super) fn big_key(&self) -> Option<&[u8]> {
-        self.big.as_ref().filter(|_| !self.ends).map(|big| &*big.key)
+        self.big.as_ref().map(|big| big.key())
+    }
+
+    /// Gives the collection up, if there is one.
+    pub(super) fn abandon_big(&mut self) -> Option<Box<Big>> {
+        self.big.take()
     }
 
     /// Takes some elements of the collection.

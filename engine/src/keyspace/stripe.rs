@@ -492,15 +492,11 @@ impl KeyTable {
     fn turn_some(&mut self, position: u64, hasher: &KeyHasher, given: &mut Given) -> Option<u64> {
         const BUCKETS: usize = 32;
         let capture = self.capture.as_mut()?;
-        given.take_big(&mut capture.bigs);
         capture.drop_detached(&mut given.garbage);
-        while let Some(key) = given.big_key().map(<[u8]>::to_vec) {
-            if let Some(p) = self.in_pieces(&key, hasher) {
+        let begun = given.abandon_big().into_iter().chain(std::mem::take(&mut capture.bigs));
+        for big in begun {
+            if let Some(p) = self.in_pieces(big.key(), hasher) {
                 self.entry_mut(p).value().end_pieces();
-            }
-            given.end_big(0);
-            if let Some(capture) = &mut self.capture {
-                given.take_big(&mut capture.bigs);
             }
         }
         (0..BUCKETS).try_fold(position, |at, _| self.capture_step(at, hasher, None))

@@ -70,6 +70,7 @@ pub(crate) fn check_accounts(space: &Keyspace) {
                 deadlines += usize::from(entry.deadline().is_some());
                 entry_bytes += entry.bytes();
                 assert!(space.snapshot_runs() || entry.epoch() == stripe.epoch, "an entry left behind by a snapshot");
+                assert!(space.snapshot_runs() || !entry.value().is_in_pieces(), "a collection that goes on noting");
                 assert_eq!(space.stripe_of(space.hasher.hash(entry.key())), i, "a key in a foreign stripe");
                 assert!(entry.deadline().is_none_or(|d| table.earliest() <= d), "a deadline before the earliest");
             });

@@ -514,6 +514,35 @@ fn a_file_that_is_called_off_leaves_no_trace() {
 }
 
 #[test]
+fn collections_note_nothing_more_once_a_file_is_called_off() {
+    for when in [1, 3, 8] {
+        let (engine, clock) = engine();
+        let mut connection = engine.connect();
+        for fill in ["MANY SADD set", "MANY HSET hash", "MANY ZADD zset"] {
+            apply(&mut connection, &clock, &Op::Command(0, words(fill)));
+        }
+        let (progress, mut step) = (Progress::default(), 0);
+        let result = save_with(
+            &engine.core().keyspace,
+            &[],
+            Cursor::new(Vec::new()),
+            || (),
+            &progress,
+            || {
+                let commands = if step == 0 { "SADD set new,HSET hash new 1,ZADD zset 1 new" } else { "DEL zset" };
+                for command in commands.split(',') {
+                    run(&mut connection, &words(command));
+                }
+                progress.is_called_off.store(step == when, Relaxed);
+                step += 1;
+            },
+        );
+        assert!(result.is_err());
+        check(&engine);
+    }
+}
+
+#[test]
 fn there_is_one_snapshot_at_a_time_and_none_within_a_view() {
     let (engine, _) = engine();
     let space = &engine.core().keyspace;
