@@ -179,6 +179,8 @@ impl Engine {
             let dir = dir.to_str().ok_or_else(|| Error::new("ERR the path of the directory is not UTF-8"))?;
             config.preset("dir", dir)?;
             config.preset("appendonly", "yes")?;
+            // The log has everything; who wants files beside it says so.
+            config.preset("save", "")?;
         }
         for (name, value) in &options.config {
             config.preset(name, value)?;
@@ -249,10 +251,12 @@ impl Engine {
         }
     }
 
-    /// Writes all keys to the file in the engine's directory (`SAVE`). Whoever writes waits meanwhile. O(keys).
+    /// Writes all keys to the file in the engine's directory, as they are at one moment (`SAVE`); nobody else waits.
+    /// O(keys).
     ///
     /// # Errors
-    /// If the engine has no directory, or the file cannot be written: then it is as it was.
+    /// If the engine has no directory, or the file cannot be written: then it is as it was. If the file is being written
+    /// in the background.
     pub fn snapshot(&self) -> Result<()> {
         self.core.save().map(drop)
     }

@@ -696,6 +696,24 @@ impl Drop for View<'_> {
     }
 }
 
+/// A thread that is in a keyspace as if it held a view, without one.
+pub(super) struct Inside<'k>(&'k Keyspace);
+
+impl<'k> Inside<'k> {
+    /// # Errors
+    /// [`Error::REENTERED`] from within a view.
+    pub(super) fn enter(space: &'k Keyspace) -> Result<Self> {
+        enter(space)?;
+        Ok(Self(space))
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        leave(self.0);
+    }
+}
+
 #[inline]
 fn enter(space: &Keyspace) -> Result<()> {
     let here = std::ptr::from_ref(space).addr();
