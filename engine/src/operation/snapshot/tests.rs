@@ -331,10 +331,32 @@ const CHANGES_OF_BIG: &[(&str, &[&str])] = &[
             "HPEXPIRE k 1000 FIELDS 2 5 6",
             "HPERSIST k FIELDS 1 9",
             "HSETEX k PX 5 FIELDS 1 8 x",
+            "HSET k 5 new,HSET k 5 newer,HDEL k 5,HSET k 5 newest,HINCRBY k 5x 1,HDEL k 5x",
         ],
     ),
-    ("SADD", &["SADD k new newer", "SREM k 5 6 7", "SMOVE k l 5", "SPOP k 650", "SPOP k 800", "SUNIONSTORE k k l"]),
-    ("ZADD", &["ZADD k 7.5 5", "ZADD k 7 new", "ZREM k 5 6", "ZREMRANGEBYRANK k 5 600", "ZINCRBY k 3 5"]),
+    (
+        "SADD",
+        &[
+            "SADD k new newer",
+            "SREM k 5,SADD k 5,SREM k 5,SADD k new,SREM k new",
+            "SREM k 5 6 7",
+            "SMOVE k l 5",
+            "SPOP k 650",
+            "SPOP k 800",
+            "SUNIONSTORE k k l",
+        ],
+    ),
+    (
+        "ZADD",
+        &[
+            "ZADD k 7.5 5",
+            "ZADD k 9 5,ZADD k 10 5,ZREM k 5,ZADD k 1 5,ZADD k 1 new,ZREM k new",
+            "ZADD k 7 new",
+            "ZREM k 5 6",
+            "ZREMRANGEBYRANK k 5 600",
+            "ZINCRBY k 3 5",
+        ],
+    ),
     ("RPUSH", &["LSET k 5 new", "RPUSH k x", "LTRIM k 5 6"]),
     ("XADD", &["XADD k 9000-1 f v", "XDEL k 5-1", "XTRIM k MAXLEN 5"]),
 ];
@@ -371,12 +393,12 @@ fn change_between_pieces(fill: &str, change: &str, when: usize, then: &str) {
     let (began, mut step, is_random) = (state(&live), 0, change.starts_with("SPOP"));
     let file = saved(&live, || {
         let commands = match step {
-            n if n == when => vec![change],
-            n if n == when + 3 => vec![then, "DEL l"],
-            _ => vec![],
+            n if n == when => change,
+            n if n == when + 3 => then,
+            _ => return step += 1,
         };
         step += 1;
-        for command in commands {
+        for command in commands.split(',') {
             run(&mut connection, &words(command));
             run(&mut twin_connection, &words(command));
         }
