@@ -164,13 +164,19 @@ impl Core {
         if position == 0 { Ok(()) } else { self.aof.log.wait(position).map_err(Error::disk) }
     }
 
+    /// Why nothing may be changed, if that is so: it could not be kept.
+    #[inline]
+    pub(crate) fn refuses_writes(&self) -> Option<Error> {
+        if self.saves.refuses_writes() { Some(Error::MISCONFIGURED) } else { self.aof.refusal() }
+    }
+
     /// Refuses to change anything that could not be kept.
     ///
     /// # Errors
     /// What is wrong.
     #[inline]
     pub(crate) fn may_change(&self) -> Result<()> {
-        self.aof.refusal().map_or(Ok(()), Err)
+        self.refuses_writes().map_or(Ok(()), Err)
     }
 
     /// The client that stands for all callers in this process who keep no state.
