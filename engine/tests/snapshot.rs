@@ -314,7 +314,7 @@ fn writes_are_refused_while_the_file_cannot_be_written_in_the_background() {
     for argv in [&["MULTI"][..], &["SET", "k", "2"]] {
         queued.execute(argv).unwrap();
     }
-    let aside = folder.0.join(format!("temp-{}.rdb", std::process::id()));
+    let aside = folder.0.join(format!("temp-{}-dump.rdb", std::process::id()));
     fs::create_dir(&aside).unwrap();
     assert_eq!(ask(&engine, "BGSAVE"), "Simple(\"Background saving started\")");
     until("it fails", || figure(&engine, "rdb_last_bgsave_status") == "err");
