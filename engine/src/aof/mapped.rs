@@ -19,6 +19,9 @@ const FIRST: u64 = 1 << 20;
 /// The largest: reserving this much takes the system some milliseconds.
 const LARGEST: u64 = 64 << 20;
 
+/// Pages that are asked for at once: a fault for each of them would take several times as long.
+const AHEAD: usize = 128 << 10;
+
 /// A part of a file that is mapped and has its space on the disk.
 pub(super) struct Window {
     map: MmapRaw,
@@ -26,6 +29,8 @@ pub(super) struct Window {
     at: u64,
     /// Bytes of it that are used.
     used: usize,
+    /// Up to here its pages are there.
+    there: usize,
 }
 
 impl Window {
@@ -34,7 +39,17 @@ impl Window {
         sys::reserve(file, at, len)?;
         let bytes = usize::try_from(len).map_err(io::Error::other)?;
         let map = MmapOptions::new().offset(at).len(bytes).map_raw(file)?;
-        Ok(Self { map, at, used: 0 })
+        Ok(Self { map, at, used: 0, there: 0 })
+    }
+
+    /// Has the system bring the next pages, ready to be written to.
+    #[cold]
+    fn bring_pages(&mut self, n: usize) {
+        let end = (self.used + n).max(self.there + AHEAD).min(self.map.len());
+        #[cfg(target_os = "linux")]
+        // Systems that do not know this bring each page when it is touched.
+        let _ = self.map.advise_range(memmap2::Advice::PopulateWrite, self.there, end - self.there);
+        self.there = end;
     }
 
     fn left(&self) -> usize {
@@ -44,6 +59,9 @@ impl Window {
     /// Takes as many of `bytes` as there is room for, and returns how many.
     fn take(&mut self, bytes: &[u8]) -> usize {
         let n = bytes.len().min(self.left());
+        if self.used + n > self.there {
+            self.bring_pages(n);
+        }
         // SAFETY: `used + n` is within the map, which is writable and ours alone: nobody makes a reference to its memory,
         // and `&mut self` is the only writer. Others may read the file; they see bytes.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.map.as_mut_ptr().add(self.used), n) };

@@ -30,6 +30,7 @@ mod mapped;
 mod record;
 mod store;
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;
 mod thread;
 mod written;
