@@ -258,3 +258,16 @@ fn no_log_has_half_of_a_transfer_of_threads_that_go_on() {
         assert_eq!((0..ACCOUNTS).map(value).sum::<i64>(), 1000 * ACCOUNTS as i64, "copy {n}");
     }
 }
+
+#[test]
+fn waitaof_answers_when_all_before_it_is_on_the_disk() {
+    let folder = Folder::new();
+    let engine = Engine::open(folder.options().durability(Durability::Os)).unwrap();
+    engine.db(0).unwrap().set("k", "v").unwrap();
+    let log = engine.core().log();
+    let position = log.position();
+    assert!(log.synced() < position, "nobody has asked for it");
+    assert_eq!(format!("{:?}", engine.execute(&["WAITAOF", "1", "0", "0"]).unwrap()), "Array([Int(1), Int(0)])");
+    assert!(log.synced() >= position);
+    assert_eq!(format!("{:?}", engine.execute(&["WAITAOF", "0", "1", "1"]).unwrap()), "Array([Int(1), Int(0)])");
+}

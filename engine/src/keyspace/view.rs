@@ -572,6 +572,11 @@ impl<'k> View<'k> {
         self.changes
     }
 
+    /// Has the log brought to the disk at once, and says up to where; `None` if there is none.
+    pub fn hurry_log(&self) -> Option<LogPosition> {
+        self.space.listeners.read().iter().filter_map(|listener| listener.hurry()).max()
+    }
+
     /// The look-ups so far, for a caller that counts those of many views together.
     #[inline]
     pub fn take_reads(&mut self) -> Reads {
