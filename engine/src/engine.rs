@@ -207,6 +207,7 @@ impl Engine {
             engine.core.own_directory()?;
             engine.recover()?;
         }
+        engine.core.aof.note_open();
         Ok(engine)
     }
 
@@ -221,7 +222,7 @@ impl Engine {
         recovery::recover(&self.core)
     }
 
-    /// Returns when all changes so far are on the disk, whatever the durability.
+    /// Returns when all changes so far are on the disk, whatever the durability; at once if changes are not logged.
     ///
     /// # Errors
     /// What is wrong with the disk.

@@ -271,3 +271,28 @@ fn waitaof_answers_when_all_before_it_is_on_the_disk() {
     assert!(log.synced() >= position);
     assert_eq!(format!("{:?}", engine.execute(&["WAITAOF", "0", "1", "1"]).unwrap()), "Array([Int(1), Int(0)])");
 }
+
+#[test]
+fn the_log_can_be_turned_on_and_off_while_it_runs() {
+    let folder = Folder::new();
+    let engine = Engine::open(folder.options().config("appendonly", "no")).unwrap();
+    fill(&engine, 0);
+    let info = |line: &str| format!("{:?}", engine.execute(&["INFO", "persistence"]).unwrap()).contains(line);
+    engine.execute(&["CONFIG", "SET", "appendonly", "yes"]).unwrap();
+    while !info("aof_enabled:1") || info("aof_rewrite_in_progress:1") {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    fill(&engine, 60);
+    assert_eq!(digest(&folder.crash().open().unwrap()), digest(&engine));
+    let logged = digest(&engine);
+    engine.execute(&["CONFIG", "SET", "appendonly", "no"]).unwrap();
+    fill(&engine, 120);
+    assert_eq!(digest(&folder.crash().open().unwrap()), logged, "what came later is not logged");
+    engine.execute(&["CONFIG", "SET", "appendonly", "yes"]).unwrap();
+    while !info("aof_enabled:1") || info("aof_rewrite_in_progress:1") {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(digest(&folder.crash().open().unwrap()), digest(&engine));
+    let nowhere = Engine::open(carnelian::Options::new()).unwrap();
+    assert!(nowhere.execute(&["CONFIG", "SET", "appendonly", "yes"]).is_err());
+}

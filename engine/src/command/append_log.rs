@@ -56,6 +56,8 @@ pub(crate) struct AppendLog {
     closed: AtomicBool,
     /// The log is to be on (`appendonly`).
     wanted: AtomicBool,
+    /// The engine is open: before, directives are only noted.
+    is_open: AtomicBool,
     pub(crate) auto: AutoRewrite,
     pub(crate) figures: LogFigures,
 }
@@ -110,6 +112,7 @@ impl AppendLog {
             saves,
             closed: AtomicBool::new(false),
             wanted: AtomicBool::new(false),
+            is_open: AtomicBool::new(false),
             auto: AutoRewrite { percentage: AtomicU64::new(100), min_size: AtomicU64::new(64 << 20) },
             figures: LogFigures::default(),
         }
@@ -168,6 +171,7 @@ impl AppendLog {
         let Some((place, manifest)) = &mut *files else {
             return Err(io::Error::other("this engine has no directory to write a log to"));
         };
+        self.saves.own_directory().map_err(io::Error::other)?;
         std::fs::create_dir_all(&place.folder)?;
         let was_on = self.log.is_on();
         let increment = manifest.next_increment(&place.name);
@@ -337,9 +341,12 @@ impl AppendLog {
 
     /// Turns the log on or off while the engine runs (`CONFIG SET appendonly`).
     pub(crate) fn turn(self: &Arc<Self>, space: &Arc<Keyspace>, on: bool) -> Result<(), String> {
-        if self.files.lock().is_none() {
-            // The engine is being opened, and reads the directive when it has read its files; or it has no directory.
+        if !self.is_open.load(Relaxed) {
+            // The directive is read when the files are.
             return Ok(());
+        }
+        if self.files.lock().is_none() {
+            return if on { Err("there is no directory, or its manifest cannot be read".into()) } else { Ok(()) };
         }
         self.wanted.store(on, Relaxed);
         if on && !self.log.is_on() {
@@ -348,6 +355,11 @@ impl AppendLog {
             self.turn_off(space);
         }
         Ok(())
+    }
+
+    /// Says that the engine is open.
+    pub(crate) fn note_open(&self) {
+        self.is_open.store(true, Relaxed);
     }
 
     /// Says that the log is to be on.

@@ -169,6 +169,14 @@ impl State {
         self.directory.path_of("dbfilename")
     }
 
+    /// Takes the directory for this process.
+    ///
+    /// # Errors
+    /// If another process has it.
+    pub(crate) fn own_directory(&self) -> Result<()> {
+        self.directory.own()
+    }
+
     /// Who writes a snapshot just now.
     pub(crate) fn running(&self) -> Option<SnapshotBy> {
         self.running.lock().as_ref().map(|running| running.by)
