@@ -3,11 +3,11 @@
 //! Invariant: nothing is deleted. What is cut off a log is kept beside it; a damaged file is refused with the place of the
 //! damage.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::aof::{self, Inspection, Kind, Manifest, Piece, StoreKind, Verdict};
+use crate::aof::{self, Inspection, Kind, Manifest, Piece, Plan, StoreKind, Verdict};
 use crate::command::{Core, Place};
 use crate::error::{Error, Result};
 use crate::map::Map;
@@ -84,6 +84,8 @@ fn adopt_single_file(core: &Core, place: &Place) -> Result<Option<Manifest>> {
 struct Found {
     path: PathBuf,
     bytes: Map,
+    /// Where its commands begin.
+    from: usize,
     look: Inspection,
 }
 
@@ -93,31 +95,20 @@ fn load_all(core: &Core, place: &Place, manifest: &Manifest) -> Result<u64> {
     let pieces: Vec<&Piece> = manifest.base().into_iter().chain(manifest.increments()).collect();
     let sizes = pieces.iter().map(|p| fs::metadata(place.folder.join(&p.name)).map_or(0, |m| m.len()));
     core.loading.total.store(sizes.sum(), Relaxed);
-    let mut settled = 0;
-    let mut increments = Vec::new();
+    let mut files = Vec::new();
     for piece in pieces {
         let path = place.folder.join(&piece.name);
-        let bytes = match Map::open(&path) {
-            Ok(bytes) => bytes,
-            // Space is reserved and the manifest written before anything is in it.
-            Err(e) => return Err(Error::new(format!("ERR cannot read {}: {e}", path.display()))),
-        };
+        let bytes = Map::open(&path).map_err(|e| Error::new(format!("ERR cannot read {}: {e}", path.display())))?;
         let from = load_preamble(core, &path, &bytes)?;
-        settled += from as u64;
         let look = aof::inspect(&bytes, from);
-        if piece.kind == Kind::Base {
-            refuse_unless_whole(&path, &look)?;
-            run(core, &Found { path, bytes, look }, from)?;
-            continue;
-        }
-        increments.push(Found { path, bytes, look });
+        files.push(Found { path, bytes, from, look });
     }
-    let last = judge(core, &mut increments)?;
-    for found in &increments {
-        run(core, found, 0)?;
+    repair(core, manifest.base().is_some(), &mut files)?;
+    for found in &files {
+        run(core, found)?;
     }
-    let last = if manifest.increments().next().is_some() { last } else { 0 };
-    core.aof.note_size(settled + increments.iter().rev().skip(1).map(|f| f.look.valid as u64).sum::<u64>());
+    let last = files.pop().filter(|_| manifest.increments().next().is_some()).map_or(0, |last| last.look.valid as u64);
+    core.aof.note_size(files.iter().map(|found| found.look.valid as u64).sum());
     tracing::info!("DB loaded from append only file: {:.3} seconds", began.elapsed().as_secs_f64());
     Ok(last)
 }
@@ -135,65 +126,47 @@ fn load_preamble(core: &Core, path: &Path, bytes: &[u8]) -> Result<usize> {
     Ok(summary.len)
 }
 
-fn refuse_unless_whole(path: &Path, look: &Inspection) -> Result<()> {
+/// Cuts off what a crash has left, or refuses to.
+fn repair(core: &Core, has_base: bool, files: &mut [Found]) -> Result<()> {
+    match aof::plan(has_base, files.iter().map(|found| &found.look)) {
+        Plan::Read => Ok(()),
+        Plan::Cut(torn) if core.config.get("aof-load-truncated") == "yes" => {
+            for (i, found) in files.iter_mut().enumerate().skip(torn) {
+                set_aside(found, i == torn)?;
+            }
+            Ok(())
+        }
+        Plan::Cut(i) | Plan::Refuse(i) => Err(damaged(&files[i])),
+    }
+}
+
+fn damaged(Found { path, look, .. }: &Found) -> Error {
+    let path = path.display();
     match look.verdict {
-        Verdict::Whole => Ok(()),
+        Verdict::Whole => Error::new(format!("ERR {path} is damaged")),
         Verdict::Torn { at, what } | Verdict::Damaged { at, what } => {
-            let path = path.display();
-            Err(Error::new(format!("ERR {path} is damaged at byte {at}: what should be there is {what}")))
+            Error::new(format!("ERR {path} is damaged at byte {at}: what should be there is {what}"))
         }
     }
 }
 
-/// Decides about what crashes have left: the first torn segment is the end of the log, and what is behind it is set
-/// aside, unless some of that was safe. Returns how long the last segment is.
-fn judge(core: &Core, increments: &mut [Found]) -> Result<u64> {
-    let torn = increments.iter().position(|found| found.look.verdict != Verdict::Whole);
-    let Some(torn) = torn else { return Ok(increments.last().map_or(0, |found| found.look.valid as u64)) };
-    let (found, behind) = (&increments[torn], &increments[torn + 1..]);
-    // Segments are brought to the disk in order: if part of a later one was, all of this one was.
-    let was_safe = behind.iter().any(|later| later.look.synced.is_some_and(|synced| synced > 0));
-    let is_plain = behind.iter().any(|later| later.look.commands > 0 && later.look.synced.is_none());
-    match found.look.verdict {
-        Verdict::Torn { at, .. } if !was_safe && !is_plain && core.config.get("aof-load-truncated") == "yes" => {
-            tracing::warn!("{} is torn at byte {at}, as a crash leaves it", found.path.display());
-        }
-        _ => refuse_unless_whole(&found.path, &found.look)?,
+/// Keeps what is cut off a file beside it: of the first one what is behind its valid part, of those behind it all.
+fn set_aside(found: &mut Found, is_first: bool) -> Result<()> {
+    let (path, valid) = (found.path.display(), if is_first { found.look.valid } else { 0 });
+    if let Verdict::Torn { at, .. } = found.look.verdict {
+        tracing::warn!("{path} is torn at byte {at}, as a crash leaves it");
     }
-    for found in &mut increments[torn..] {
-        set_aside(found)?;
+    let cut =
+        aof::cut(&found.path, &found.bytes, valid).map_err(|e| Error::new(format!("ERR cannot cut {path}: {e}")))?;
+    if let Some(aof::Cut { bytes, aside }) = cut {
+        tracing::warn!("{bytes} bytes behind byte {valid} of {path} are now in {}", aside.display());
     }
-    Ok(increments.last().map_or(0, |found| found.look.valid as u64))
-}
-
-/// Keeps what is cut off a segment beside it.
-fn set_aside(found: &mut Found) -> Result<()> {
-    let is_first = found.look.verdict != Verdict::Whole;
-    let valid = if is_first { found.look.valid } else { 0 };
-    let rest = found.bytes.get(valid..).unwrap_or_default();
-    let used = rest.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
-    if used > 0 {
-        let aside = format!("{}.cut-at-{valid}", found.path.display());
-        let written = fs::write(&aside, &rest[..used]);
-        written.map_err(|e| Error::new(format!("ERR cannot keep what is cut off in {aside}: {e}")))?;
-        tracing::warn!("{used} bytes behind byte {valid} of {} are now in {aside}", found.path.display());
-    }
-    let cut = File::options().write(true).open(&found.path).and_then(|file| {
-        file.set_len(valid as u64)?;
-        file.sync_all()
-    });
-    cut.map_err(|e| Error::new(format!("ERR cannot cut {}: {e}", found.path.display())))?;
-    found.look.valid = valid;
-    if !is_first {
-        found.look.commands = 0;
-    }
-    found.look.verdict = Verdict::Whole;
+    (found.look.valid, found.look.verdict) = (valid, Verdict::Whole);
     Ok(())
 }
 
-fn run(core: &Core, found: &Found, from: usize) -> Result<()> {
-    let Found { path, bytes, look } = found;
-    let replayed = replay(core, bytes, from, look.valid, &core.loading.done)
+fn run(core: &Core, Found { path, bytes, from, look }: &Found) -> Result<()> {
+    let replayed = replay(core, bytes, *from, look.valid.max(*from), &core.loading.done)
         .map_err(|what| Error::new(format!("ERR {} cannot be read on: {what}", path.display())))?;
     if replayed.failed > 0 {
         let first = replayed.first.unwrap_or_default();
