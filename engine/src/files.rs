@@ -45,10 +45,10 @@ pub fn lock(folder: &Path) -> Result<File> {
         .create(true)
         .truncate(false)
         .open(folder.join(LOCK))
-        .map_err(|e| cannot_lock(folder, e))?;
+        .map_err(|e| cannot_lock(folder, &e))?;
     refuse_if_taken(file.try_lock(), folder, &mut file)?;
     let written = file.set_len(0).and_then(|()| writeln!(file, "{}", sys::pid()));
-    written.map_err(|e| cannot_lock(folder, e))?;
+    written.map_err(|e| cannot_lock(folder, &e))?;
     Ok(file)
 }
 
@@ -60,13 +60,13 @@ pub fn share(folder: &Path) -> Result<Option<File>> {
     let mut file = match File::open(folder.join(LOCK)) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(cannot_lock(folder, e)),
+        Err(e) => return Err(cannot_lock(folder, &e)),
     };
     refuse_if_taken(file.try_lock_shared(), folder, &mut file)?;
     Ok(Some(file))
 }
 
-fn cannot_lock(folder: &Path, e: io::Error) -> Error {
+fn cannot_lock(folder: &Path, e: &io::Error) -> Error {
     Error::new(format!("ERR cannot lock {}: {e}", folder.display()))
 }
 
@@ -81,6 +81,6 @@ fn refuse_if_taken(taken: Result<(), TryLockError>, folder: &Path, file: &mut Fi
             let folder = folder.display();
             Err(Error::new(format!("ERR the directory {folder} is in use by another process{who}")))
         }
-        Err(TryLockError::Error(e)) => Err(cannot_lock(folder, e)),
+        Err(TryLockError::Error(e)) => Err(cannot_lock(folder, &e)),
     }
 }

@@ -1,6 +1,8 @@
 //! Disks that lose what was not synced, are full, or fail: nobody loses what he was told to be safe, and nobody has seen
 //! what is then lost.
 
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test may")]
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -41,7 +43,7 @@ impl Content {
     fn after_power_cut(&self, random: &mut impl FnMut() -> u64) -> Vec<u8> {
         let mut left = vec![0; self.bytes.len() + 3000];
         for (i, page) in left.chunks_mut(PAGE).enumerate() {
-            let from = if random() % 3 == 0 { &self.synced } else { &self.bytes };
+            let from = if random().is_multiple_of(3) { &self.synced } else { &self.bytes };
             let part = from.get(i * PAGE..).unwrap_or_default();
             let n = part.len().min(page.len());
             // What was synced stays whatever happens to the rest of its page.

@@ -1,5 +1,7 @@
 //! Engines that are opened again after a clean end, or after none: nothing that was logged is missing.
 
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test may")]
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;

@@ -31,6 +31,7 @@ mod record;
 mod repair;
 mod store;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests;
 mod thread;
 mod written;
