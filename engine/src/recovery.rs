@@ -131,7 +131,8 @@ fn repair(core: &Core, has_base: bool, files: &mut [Found]) -> Result<()> {
     match aof::plan(has_base, files.iter().map(|found| &found.look)) {
         Plan::Read => Ok(()),
         Plan::Cut(torn) if core.config.get("aof-load-truncated") == "yes" => {
-            for (i, found) in files.iter_mut().enumerate().skip(torn) {
+            // From the end: whenever this is interrupted, what is torn is still there to show it.
+            for (i, found) in files.iter_mut().enumerate().skip(torn).rev() {
                 set_aside(found, i == torn)?;
             }
             Ok(())

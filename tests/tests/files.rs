@@ -5,12 +5,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use carnelian_tests::differential::{Peer, keyspaces_differ};
 use carnelian_tests::fill::{change, fill};
 use carnelian_tests::resp::{Client, Reply};
-use carnelian_tests::server::Server;
+use carnelian_tests::server::{Server, subject_program};
 use carnelian_tests::share;
 
 /// How many files each writer writes, in full, and how many logs.
@@ -149,6 +150,7 @@ const LOG_ROWS: &[Row] = &[
     log("our log", Ours, &["--rdb-version", "10"], Redis7),
     log("our log, rewritten", Ours, &["--rdb-version", "10"], Redis7).rewritten(),
     log("our log, written", Ours, &["--rdb-version", "10", "--aof-store", "written"], Redis7).rewritten(),
+    log("our log, killed", Ours, &["--rdb-version", "10"], Redis7).rewritten().killed().then(repair),
     log("our log, with times", Ours, &["--rdb-version", "10", "--aof-timestamp-enabled", "yes"], Redis7).rewritten(),
     log("our log, version 11", Ours, &[], Redis7).rewritten().refused_by(&[Real(Redis7)]),
     // Commands that change fields are the same for both of them.
@@ -215,6 +217,12 @@ fn rewrite_and_go_on(client: &mut Client, seed: u64, values: Peer) {
 }
 
 fn leave(_: &Path) {}
+
+fn repair(folder: &Path) {
+    let output =
+        Command::new(subject_program()).arg("check").arg(folder).arg("--fix").output().expect("the program runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
 
 /// The log as a single file, as it was before Redis 7.0: an RDB file with commands behind it.
 fn make_a_single_file(folder: &Path) {

@@ -11,14 +11,14 @@ use carnelian::rdb::{self, About, FileWriter, Format, Loaded, Part};
 
 use super::json::Writer;
 use super::progress::Progress;
-use super::source::{Source, map, no_logs};
+use super::source::{Source, map};
 use super::{about_this, limits};
 
 /// Writes what is at a path to a file, or to the standard output; as an RDB file if there is a format for one.
 pub(super) fn run(path: &Path, output: Option<&Path>, format: Option<Format>) -> Result<ExitCode, String> {
     let source = match Source::at(path)? {
         Source::Rdb(file) => file,
-        Source::Log(directory) => return Err(no_logs(&directory)),
+        Source::Log(_) => return Err("A log cannot be exported yet".into()),
     };
     let bytes = map(&source)?;
     let what = Input { path: &source, bytes: &bytes };
