@@ -32,7 +32,7 @@ pub fn replace<T>(path: &Path, write: impl FnOnce(&File) -> io::Result<T>) -> io
 }
 
 /// The file that tells whose a directory is.
-const LOCK: &str = "carnelian.lock";
+pub const LOCK: &str = "carnelian.lock";
 
 /// Takes a directory for this process, until the file is dropped.
 ///

@@ -92,25 +92,56 @@ struct Found {
 /// Loads base and increments. Returns how long the last increment is.
 fn load_all(core: &Core, place: &Place, manifest: &Manifest) -> Result<u64> {
     let began = Instant::now();
-    let pieces: Vec<&Piece> = manifest.base().into_iter().chain(manifest.increments()).collect();
-    let sizes = pieces.iter().map(|p| fs::metadata(place.folder.join(&p.name)).map_or(0, |m| m.len()));
+    let pieces = manifest.base().into_iter().chain(manifest.increments());
+    let paths: Vec<PathBuf> = pieces.map(|p| place.folder.join(&p.name)).collect();
+    let sizes = paths.iter().map(|path| fs::metadata(path).map_or(0, |m| m.len()));
     core.loading.total.store(sizes.sum(), Relaxed);
-    let mut files = Vec::new();
-    for piece in pieces {
-        let path = place.folder.join(&piece.name);
-        let bytes = Map::open(&path).map_err(|e| Error::new(format!("ERR cannot read {}: {e}", path.display())))?;
-        let from = load_preamble(core, &path, &bytes)?;
-        let look = aof::inspect(&bytes, from);
-        files.push(Found { path, bytes, from, look });
-    }
+    let mut files = look_at(core, paths)?;
     repair(core, manifest.base().is_some(), &mut files)?;
     for found in &files {
-        run(core, found)?;
+        if let Some(failed) = run(core, found)? {
+            tracing::warn!("{failed}");
+        }
     }
     let last = files.pop().filter(|_| manifest.increments().next().is_some()).map_or(0, |last| last.look.valid as u64);
     core.aof.note_size(files.iter().map(|found| found.look.valid as u64).sum());
     tracing::info!("DB loaded from append only file: {:.3} seconds", began.elapsed().as_secs_f64());
     Ok(last)
+}
+
+/// Loads a log for somebody who wants to know what is in it, without changing anything of it, and returns what he is to be
+/// told about it. What is torn is left out. The engine has no directory, and its keys do not expire: it is for nothing
+/// else.
+///
+/// # Errors
+/// If a file cannot be read or is damaged.
+pub(crate) fn read_log(core: &Core, paths: Vec<PathBuf>, has_base: bool) -> Result<Vec<String>> {
+    core.keyspace.hold_expired(true);
+    let (mut files, mut told) = (look_at(core, paths)?, Vec::new());
+    match aof::plan(has_base, files.iter().map(|found| &found.look)) {
+        Plan::Read => {}
+        Plan::Cut(torn) => {
+            let Found { path, look, .. } = &files[torn];
+            told.push(format!("{} is torn: what is behind byte {} was left out", path.display(), look.valid));
+            files.truncate(torn + 1);
+        }
+        Plan::Refuse(i) => return Err(damaged(&files[i])),
+    }
+    for found in &files {
+        told.extend(run(core, found)?);
+    }
+    Ok(told)
+}
+
+/// Loads the RDB files that a log's files begin with, and looks the commands behind them through.
+fn look_at(core: &Core, paths: Vec<PathBuf>) -> Result<Vec<Found>> {
+    let look_at = |path: PathBuf| {
+        let bytes = Map::open(&path).map_err(|e| Error::new(format!("ERR cannot read {}: {e}", path.display())))?;
+        let from = load_preamble(core, &path, &bytes)?;
+        let look = aof::inspect(&bytes, from);
+        Ok(Found { path, bytes, from, look })
+    };
+    paths.into_iter().map(look_at).collect()
 }
 
 /// Loads the RDB file that a base is or begins with. Returns where it ends.
@@ -166,12 +197,11 @@ fn set_aside(found: &mut Found, is_first: bool) -> Result<()> {
     Ok(())
 }
 
-fn run(core: &Core, Found { path, bytes, from, look }: &Found) -> Result<()> {
+/// Runs the commands of a file. Returns what is to be told of those that failed.
+fn run(core: &Core, Found { path, bytes, from, look }: &Found) -> Result<Option<String>> {
     let replayed = replay(core, bytes, *from, look.valid.max(*from), &core.loading.done)
         .map_err(|what| Error::new(format!("ERR {} cannot be read on: {what}", path.display())))?;
-    if replayed.failed > 0 {
-        let first = replayed.first.unwrap_or_default();
-        tracing::warn!("{} commands of {} failed; the first said {first}", replayed.failed, path.display());
-    }
-    Ok(())
+    let first = replayed.first.unwrap_or_default();
+    let told = || format!("{} commands of {} failed; the first said {first}", replayed.failed, path.display());
+    Ok((replayed.failed > 0).then(told))
 }

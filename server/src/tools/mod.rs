@@ -1,7 +1,7 @@
 //! Tools for the files of an engine, as subcommands: `carnelian-server check`, `export` and `import`.
 //!
-//! They read files and not servers, one value at a time: no file is too large for them. A tool that fails has changed
-//! nothing.
+//! They read files and not servers, one value at a time: no file is too large for them. Only to export a log takes an
+//! engine, and memory for its keys. A tool that fails has changed nothing.
 
 mod check;
 mod export;
@@ -22,6 +22,8 @@ use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use check::Wishes;
+
+use crate::cli::told;
 
 /// Runs the tool that the first argument names. `None` if it names none.
 pub(crate) fn run(arguments: &[OsString]) -> Option<ExitCode> {
@@ -79,7 +81,7 @@ fn command() -> Command {
         .subcommand(
             Command::new("export")
                 .about("Writes the keys of a file as lines of JSON, or as another RDB file")
-                .arg(path("An RDB file, or a directory with a dump.rdb"))
+                .arg(path("An RDB file, a file of a log, or a directory with either"))
                 .arg(file("output", "Where to; the standard output unless said").value_name("FILE"))
                 .arg(one_of("format", &["jsonl", "rdb"], "What to write"))
                 .arg(one_of("rdb-version", &["11", "10"], "For an RDB file: 10 is for Redis 7.0"))

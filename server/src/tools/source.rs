@@ -8,6 +8,8 @@ use carnelian::aof::{Kind, Manifest};
 use carnelian::files;
 use carnelian::map::Map;
 
+use super::told;
+
 /// Something that keys can be read from.
 pub(super) enum Source {
     /// An RDB file.
@@ -121,7 +123,7 @@ impl Place {
     /// for himself; others change nothing, not even that.
     pub(super) fn open(&self, to_change: bool) -> Result<Log, String> {
         let lock = if to_change { files::lock(&self.owner).map(Some) } else { files::share(&self.owner) };
-        let lock = lock.map_err(|e| e.to_string().trim_start_matches("ERR ").to_owned())?;
+        let lock = lock.map_err(told)?;
         match &self.what {
             What::Manifest(path) => {
                 let folder = path.parent().unwrap_or(Path::new("."));

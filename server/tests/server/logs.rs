@@ -1,8 +1,9 @@
-//! `check` for logs: what it says of them, and what it leaves of those that a crash has left or somebody has damaged.
+//! `check` and `export` for logs: what they say of them, and what is left of those that a crash has left or somebody has
+//! damaged.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use carnelian::{Clock, Engine, ManualClock, Options};
 
@@ -314,4 +315,57 @@ fn what_cannot_be_repaired_is_left_alone() {
     assert!(told.contains("the base of the log is of second "), "{told}");
     let told = check(&foreign(&[&request(&["SELECT", "0"])]), &["--truncate-to-timestamp", "5"], false);
     assert!(told.contains("no time is written in the log"), "{told}");
+}
+
+#[test]
+fn the_keys_of_a_log_go_out_as_lines() {
+    let log = Directory::new();
+    let engine = Engine::open(options(&log).databases(100)).unwrap();
+    engine.db(0).unwrap().set("text", "v").unwrap();
+    let db = engine.db(99).unwrap();
+    db.hset("hash", "field", "value").unwrap();
+    db.set("gone", "1").unwrap();
+    engine.execute(&["SET", "past", "v", "PXAT", "1"]).unwrap();
+    db.expire_at("gone", UNIX_EPOCH + Duration::from_secs(1000)).unwrap();
+    db.set("soon", "v").unwrap();
+    db.expire_at("soon", UNIX_EPOCH + Duration::from_millis(4_000_000_000_123)).unwrap();
+    engine.snapshot().unwrap();
+    let saved = name(&log.file("dump.rdb")).to_owned();
+    let sorted = |lines: String| {
+        let mut lines: Vec<_> = lines.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let wanted = sorted(good(&["export", &saved]));
+    assert_eq!(wanted.len(), 3, "{wanted:?}");
+    let killed = copy(&log);
+    assert!(bad(&["export", name(&log.0)]).contains("is in use by another process"));
+    drop((engine, db));
+    for log in [&killed, &log] {
+        let before = contents(log);
+        let (lines, rdb) = (good(&["export", name(&log.0)]), log.file("new.rdb"));
+        assert_eq!(sorted(lines), wanted);
+        good(&["export", name(&log.file("appendonlydir")), "--format", "rdb", "--output", name(&rdb)]);
+        assert_eq!(sorted(good(&["export", name(&rdb)])), wanted);
+        assert_eq!(contents(log), before, "nothing is changed of it");
+    }
+    // What is torn is left out, and damage refused.
+    let whole = fs::read(log.file(INCREMENT)).unwrap();
+    let ends = ends(&whole);
+    fs::write(log.file(INCREMENT), &whole[..ends[1] + 5]).unwrap();
+    let output = crate::harness::run(&["export", name(&log.0)]);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!((output.status.code(), out.lines().count()), (Some(0), 1), "{out}{err}");
+    assert!(err.contains(&format!("is torn: what is behind byte {} was left out", ends[1])), "{err}");
+    let mut damaged = whole;
+    damaged[ends[1] - 20] ^= 1;
+    fs::write(log.file(INCREMENT), damaged).unwrap();
+    assert!(bad(&["export", name(&log.0)]).contains("is damaged at byte "));
+}
+
+#[test]
+fn keys_that_have_expired_since_go_out_as_well() {
+    let text = [request(&["SELECT", "0"]), request(&["SET", "past", "v", "PXAT", "1000"])].concat();
+    let lines = good(&["export", name(&foreign(&[&text]).0)]);
+    assert_eq!(lines, "{\"db\":0,\"key\":\"past\",\"type\":\"string\",\"expires_at\":1000,\"value\":\"v\"}\n");
 }

@@ -203,7 +203,12 @@ fn import_changes_nothing_unless_all_is_right() {
     assert_eq!(good(&["export", name(&file)]), format!("{fine}\n"));
     fs::create_dir(directory.file("appendonlydir")).unwrap();
     let told = bad(&["import", name(&lines), "--dir", name(&directory.0), "--force"]);
-    assert!(told.contains("has a log"), "{told}");
+    assert!(told.contains("has a log (appendonlydir)"), "{told}");
+    fs::create_dir(&new).unwrap();
+    let lock = carnelian::files::lock(&new).unwrap();
+    assert!(bad(&["import", name(&lines), "--dir", name(&new)]).contains("is in use by another process"));
+    drop(lock);
+    good(&["import", name(&lines), "--dir", name(&new)]);
 }
 
 #[test]
