@@ -1,5 +1,6 @@
 //! The engine: everything put together, behind one handle that can be cloned and sent to any thread.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::aof::StoreKind;
@@ -43,7 +44,7 @@ pub struct Options {
     commands: Vec<Spec>,
     directives: Vec<Directive>,
     config: Vec<(String, String)>,
-    dir: Option<std::path::PathBuf>,
+    dir: Option<PathBuf>,
     log_store: Option<StoreKind>,
     host: Option<Arc<dyn Host>>,
 }
@@ -220,6 +221,16 @@ impl Engine {
     /// no use.
     pub fn recover(&self) -> Result<()> {
         recovery::recover(&self.core)
+    }
+
+    /// Loads the files of a log, in order, of which the first may be a base, for somebody who wants to know what is in it:
+    /// nothing of it is changed, what is torn is left out, and keys that have expired are there. Returns what is to be told
+    /// about it. The engine is for nothing else; it has no directory. O(commands).
+    ///
+    /// # Errors
+    /// If a file cannot be read or is damaged.
+    pub fn read_log(&self, paths: Vec<PathBuf>, has_base: bool) -> Result<Vec<String>> {
+        recovery::read_log(&self.core, paths, has_base)
     }
 
     /// Returns when all changes so far are on the disk, whatever the durability; at once if changes are not logged.

@@ -47,27 +47,47 @@ pub(crate) fn replace_if<T, G>(
 }
 
 /// The file that tells whose a directory is.
-const LOCK: &str = "carnelian.lock";
+pub const LOCK: &str = "carnelian.lock";
 
 /// Takes a directory for this process, until the file is dropped.
 ///
 /// # Errors
 /// If another process has it.
-pub(crate) fn lock(folder: &Path) -> Result<File> {
-    let said = |e: &dyn std::fmt::Display| Error::new(format!("ERR cannot lock {}: {e}", folder.display()));
+pub fn lock(folder: &Path) -> Result<File> {
     let mut file = File::options()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .open(folder.join(LOCK))
-        .map_err(|e| said(&e))?;
-    match file.try_lock() {
-        Ok(()) => {
-            let written = file.set_len(0).and_then(|()| writeln!(file, "{}", sys::pid()));
-            written.map_err(|e| said(&e))?;
-            Ok(file)
-        }
+        .map_err(|e| cannot_lock(folder, &e))?;
+    refuse_if_taken(file.try_lock(), folder, &mut file)?;
+    let written = file.set_len(0).and_then(|()| writeln!(file, "{}", sys::pid()));
+    written.map_err(|e| cannot_lock(folder, &e))?;
+    Ok(file)
+}
+
+/// Has nobody take a directory until the file is dropped, and changes nothing in it. `None` if nobody has ever taken it.
+///
+/// # Errors
+/// If another process has it.
+pub fn share(folder: &Path) -> Result<Option<File>> {
+    let mut file = match File::open(folder.join(LOCK)) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(cannot_lock(folder, &e)),
+    };
+    refuse_if_taken(file.try_lock_shared(), folder, &mut file)?;
+    Ok(Some(file))
+}
+
+fn cannot_lock(folder: &Path, e: &io::Error) -> Error {
+    Error::new(format!("ERR cannot lock {}: {e}", folder.display()))
+}
+
+fn refuse_if_taken(taken: Result<(), TryLockError>, folder: &Path, file: &mut File) -> Result<()> {
+    match taken {
+        Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => {
             let mut pid = String::new();
             // It says whose it is only for people.
@@ -76,6 +96,6 @@ pub(crate) fn lock(folder: &Path) -> Result<File> {
             let folder = folder.display();
             Err(Error::new(format!("ERR the directory {folder} is in use by another process{who}")))
         }
-        Err(TryLockError::Error(e)) => Err(said(&e)),
+        Err(TryLockError::Error(e)) => Err(cannot_lock(folder, &e)),
     }
 }

@@ -3,11 +3,11 @@
 //! Invariant: nothing is deleted. What is cut off a log is kept beside it; a damaged file is refused with the place of the
 //! damage.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::aof::{self, Inspection, Kind, Manifest, Piece, StoreKind, Verdict};
+use crate::aof::{self, Inspection, Kind, Manifest, Piece, Plan, StoreKind, Verdict};
 use crate::command::{Core, Place};
 use crate::error::{Error, Result};
 use crate::map::Map;
@@ -96,42 +96,64 @@ fn adopt_single_file(core: &Core, place: &Place) -> Result<Option<Manifest>> {
 struct Found {
     path: PathBuf,
     bytes: Map,
+    /// Where its commands begin.
+    from: usize,
     look: Inspection,
 }
 
 /// Loads base and increments. Returns how long the last increment is.
 fn load_all(core: &Core, place: &Place, manifest: &Manifest) -> Result<u64> {
     let began = Instant::now();
-    let pieces: Vec<&Piece> = manifest.base().into_iter().chain(manifest.increments()).collect();
-    let sizes = pieces.iter().map(|p| fs::metadata(place.folder.join(&p.name)).map_or(0, |m| m.len()));
+    let pieces = manifest.base().into_iter().chain(manifest.increments());
+    let paths: Vec<PathBuf> = pieces.map(|p| place.folder.join(&p.name)).collect();
+    let sizes = paths.iter().map(|path| fs::metadata(path).map_or(0, |m| m.len()));
     core.loading.total.store(sizes.sum(), Relaxed);
-    let mut settled = 0;
-    let mut increments = Vec::new();
-    for piece in pieces {
-        let path = place.folder.join(&piece.name);
-        let bytes = match Map::open(&path) {
-            Ok(bytes) => bytes,
-            // Space is reserved and the manifest written before anything is in it.
-            Err(e) => return Err(Error::new(format!("ERR cannot read {}: {e}", path.display()))),
-        };
-        let from = load_preamble(core, &path, &bytes)?;
-        settled += from as u64;
-        let look = aof::inspect(&bytes, from);
-        if piece.kind == Kind::Base {
-            refuse_unless_whole(&path, &look)?;
-            run(core, &Found { path, bytes, look }, from)?;
-            continue;
+    let mut files = look_at(core, paths)?;
+    repair(core, manifest.base().is_some(), &mut files)?;
+    for found in &files {
+        if let Some(failed) = run(core, found)? {
+            tracing::warn!("{failed}");
         }
-        increments.push(Found { path, bytes, look });
     }
-    let last = judge(core, &mut increments)?;
-    for found in &increments {
-        run(core, found, 0)?;
-    }
-    let last = if manifest.increments().next().is_some() { last } else { 0 };
-    core.aof.note_size(settled + increments.iter().rev().skip(1).map(|f| f.look.valid as u64).sum::<u64>());
+    let last = files.pop().filter(|_| manifest.increments().next().is_some()).map_or(0, |last| last.look.valid as u64);
+    core.aof.note_size(files.iter().map(|found| found.look.valid as u64).sum());
     tracing::info!("DB loaded from append only file: {:.3} seconds", began.elapsed().as_secs_f64());
     Ok(last)
+}
+
+/// Loads a log for somebody who wants to know what is in it, without changing anything of it, and returns what he is to be
+/// told about it. What is torn is left out. The engine has no directory, and its keys do not expire: it is for nothing
+/// else.
+///
+/// # Errors
+/// If a file cannot be read or is damaged.
+pub(crate) fn read_log(core: &Core, paths: Vec<PathBuf>, has_base: bool) -> Result<Vec<String>> {
+    core.keyspace.hold_expired(true);
+    let (mut files, mut told) = (look_at(core, paths)?, Vec::new());
+    match aof::plan(has_base, files.iter().map(|found| &found.look)) {
+        Plan::Read => {}
+        Plan::Cut(torn) => {
+            let Found { path, look, .. } = &files[torn];
+            told.push(format!("{} is torn: what is behind byte {} was left out", path.display(), look.valid));
+            files.truncate(torn + 1);
+        }
+        Plan::Refuse(i) => return Err(damaged(&files[i])),
+    }
+    for found in &files {
+        told.extend(run(core, found)?);
+    }
+    Ok(told)
+}
+
+/// Loads the RDB files that a log's files begin with, and looks the commands behind them through.
+fn look_at(core: &Core, paths: Vec<PathBuf>) -> Result<Vec<Found>> {
+    let look_at = |path: PathBuf| {
+        let bytes = Map::open(&path).map_err(|e| Error::new(format!("ERR cannot read {}: {e}", path.display())))?;
+        let from = load_preamble(core, &path, &bytes)?;
+        let look = aof::inspect(&bytes, from);
+        Ok(Found { path, bytes, from, look })
+    };
+    paths.into_iter().map(look_at).collect()
 }
 
 /// Loads the RDB file that a base is or begins with. Returns where it ends.
@@ -147,69 +169,51 @@ fn load_preamble(core: &Core, path: &Path, bytes: &[u8]) -> Result<usize> {
     Ok(summary.len)
 }
 
-fn refuse_unless_whole(path: &Path, look: &Inspection) -> Result<()> {
+/// Cuts off what a crash has left, or refuses to.
+fn repair(core: &Core, has_base: bool, files: &mut [Found]) -> Result<()> {
+    match aof::plan(has_base, files.iter().map(|found| &found.look)) {
+        Plan::Read => Ok(()),
+        Plan::Cut(torn) if core.config.get("aof-load-truncated") == "yes" => {
+            // From the end: whenever this is interrupted, what is torn is still there to show it.
+            for (i, found) in files.iter_mut().enumerate().skip(torn).rev() {
+                set_aside(found, i == torn)?;
+            }
+            Ok(())
+        }
+        Plan::Cut(i) | Plan::Refuse(i) => Err(damaged(&files[i])),
+    }
+}
+
+fn damaged(Found { path, look, .. }: &Found) -> Error {
+    let path = path.display();
     match look.verdict {
-        Verdict::Whole => Ok(()),
+        Verdict::Whole => Error::new(format!("ERR {path} is damaged")),
         Verdict::Torn { at, what } | Verdict::Damaged { at, what } => {
-            let path = path.display();
-            Err(Error::new(format!("ERR {path} is damaged at byte {at}: what should be there is {what}")))
+            Error::new(format!("ERR {path} is damaged at byte {at}: what should be there is {what}"))
         }
     }
 }
 
-/// Decides about what crashes have left: the first torn segment is the end of the log, and what is behind it is set
-/// aside, unless some of that was safe. Returns how long the last segment is.
-fn judge(core: &Core, increments: &mut [Found]) -> Result<u64> {
-    let torn = increments.iter().position(|found| found.look.verdict != Verdict::Whole);
-    let Some(torn) = torn else { return Ok(increments.last().map_or(0, |found| found.look.valid as u64)) };
-    let (found, behind) = (&increments[torn], &increments[torn + 1..]);
-    // Segments are brought to the disk in order: if part of a later one was, all of this one was.
-    let was_safe = behind.iter().any(|later| later.look.synced.is_some_and(|synced| synced > 0));
-    let is_plain = behind.iter().any(|later| later.look.commands > 0 && later.look.synced.is_none());
-    match found.look.verdict {
-        Verdict::Torn { at, .. } if !was_safe && !is_plain && core.config.get("aof-load-truncated") == "yes" => {
-            tracing::warn!("{} is torn at byte {at}, as a crash leaves it", found.path.display());
-        }
-        _ => refuse_unless_whole(&found.path, &found.look)?,
+/// Keeps what is cut off a file beside it: of the first one what is behind its valid part, of those behind it all.
+fn set_aside(found: &mut Found, is_first: bool) -> Result<()> {
+    let (path, valid) = (found.path.display(), if is_first { found.look.valid } else { 0 });
+    if let Verdict::Torn { at, .. } = found.look.verdict {
+        tracing::warn!("{path} is torn at byte {at}, as a crash leaves it");
     }
-    for found in &mut increments[torn..] {
-        set_aside(found)?;
+    let cut =
+        aof::cut(&found.path, &found.bytes, valid).map_err(|e| Error::new(format!("ERR cannot cut {path}: {e}")))?;
+    if let Some(aof::Cut { bytes, aside }) = cut {
+        tracing::warn!("{bytes} bytes behind byte {valid} of {path} are now in {}", aside.display());
     }
-    Ok(increments.last().map_or(0, |found| found.look.valid as u64))
-}
-
-/// Keeps what is cut off a segment beside it.
-fn set_aside(found: &mut Found) -> Result<()> {
-    let is_first = found.look.verdict != Verdict::Whole;
-    let valid = if is_first { found.look.valid } else { 0 };
-    let rest = found.bytes.get(valid..).unwrap_or_default();
-    let used = rest.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
-    if used > 0 {
-        let aside = format!("{}.cut-at-{valid}", found.path.display());
-        let written = fs::write(&aside, &rest[..used]);
-        written.map_err(|e| Error::new(format!("ERR cannot keep what is cut off in {aside}: {e}")))?;
-        tracing::warn!("{used} bytes behind byte {valid} of {} are now in {aside}", found.path.display());
-    }
-    let cut = File::options().write(true).open(&found.path).and_then(|file| {
-        file.set_len(valid as u64)?;
-        file.sync_all()
-    });
-    cut.map_err(|e| Error::new(format!("ERR cannot cut {}: {e}", found.path.display())))?;
-    found.look.valid = valid;
-    if !is_first {
-        found.look.commands = 0;
-    }
-    found.look.verdict = Verdict::Whole;
+    (found.look.valid, found.look.verdict) = (valid, Verdict::Whole);
     Ok(())
 }
 
-fn run(core: &Core, found: &Found, from: usize) -> Result<()> {
-    let Found { path, bytes, look } = found;
-    let replayed = replay(core, bytes, from, look.valid, &core.loading.done)
+/// Runs the commands of a file. Returns what is to be told of those that failed.
+fn run(core: &Core, Found { path, bytes, from, look }: &Found) -> Result<Option<String>> {
+    let replayed = replay(core, bytes, *from, look.valid.max(*from), &core.loading.done)
         .map_err(|what| Error::new(format!("ERR {} cannot be read on: {what}", path.display())))?;
-    if replayed.failed > 0 {
-        let first = replayed.first.unwrap_or_default();
-        tracing::warn!("{} commands of {} failed; the first said {first}", replayed.failed, path.display());
-    }
-    Ok(())
+    let first = replayed.first.unwrap_or_default();
+    let told = || format!("{} commands of {} failed; the first said {first}", replayed.failed, path.display());
+    Ok((replayed.failed > 0).then(told))
 }

@@ -2,6 +2,8 @@
 //! what is then lost.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test may")]
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};

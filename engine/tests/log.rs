@@ -1,12 +1,14 @@
 //! Engines that are opened again after a clean end, or after none: nothing that was logged is missing.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test may")]
+
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use carnelian::{Clock, Durability, Engine, ManualClock};
+use carnelian::{Clock, Durability, Engine, ManualClock, Value};
 use common::folder::Folder;
 
 mod common;
@@ -205,6 +207,45 @@ fn a_log_begins_with_the_last_snapshot_and_takes_an_old_single_file_over() {
     let db = folder.open().unwrap().db(0).unwrap();
     assert_eq!(db.get("old").unwrap().unwrap(), b"file");
     assert_eq!(db.get("new").unwrap().unwrap(), b"one");
+}
+
+/// A request as it stands in a log.
+fn request(words: &[&str]) -> String {
+    let words: String = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
+    format!("*{}\r\n{words}", words.matches('$').count())
+}
+
+#[test]
+fn commands_that_redis_logs_and_would_not_take_from_a_client_are_run() {
+    let folder = Folder::new();
+    let lines = [
+        &["SELECT", "0"][..],
+        &["XADD", "s", "1-0", "f", "v"],
+        &["XADD", "s", "2-0", "f", "v"],
+        &["XADD", "s", "MINID", "=", "2-0", "LIMIT", "1", "3-0", "f", "v"],
+        &["XTRIM", "s", "MAXLEN", "=", "1", "LIMIT", "10"],
+    ];
+    fs::write(folder.0.join("appendonly.aof"), lines.map(request).concat()).unwrap();
+    let engine = folder.open().unwrap();
+    assert_eq!(engine.execute(&["XLEN", "s"]).unwrap(), Value::Int(1));
+    assert_ne!(engine.execute(&["XRANGE", "s", "3-0", "3-0"]).unwrap(), Value::Array(Vec::new()));
+    let refused = engine.execute(&["XTRIM", "s", "MAXLEN", "=", "1", "LIMIT", "10"]).unwrap_err();
+    assert!(refused.to_string().contains("without the special ~ option"), "{refused}");
+}
+
+#[test]
+fn an_old_single_file_that_is_torn_is_cut() {
+    let folder = Folder::new();
+    let whole = [request(&["SELECT", "0"]), request(&["SET", "a", "1"])].concat();
+    let torn = request(&["SET", "b", "2"]);
+    fs::write(folder.0.join("appendonly.aof"), format!("{whole}{}", &torn[..torn.len() - 4])).unwrap();
+    let error = Engine::open(folder.options().config("aof-load-truncated", "no")).err().unwrap().to_string();
+    assert!(error.contains("is damaged at byte "), "{error}");
+    let db = folder.open().unwrap().db(0).unwrap();
+    assert_eq!(db.get("a").unwrap().unwrap(), b"1");
+    assert_eq!(db.get("b").unwrap(), None);
+    let cut = format!("appendonly.aof.cut-at-{}", whole.len());
+    assert_eq!(fs::read_to_string(folder.log().join(cut)).unwrap(), torn[..torn.len() - 4]);
 }
 
 #[test]

@@ -13,6 +13,12 @@ const TYPES: [Type; 7] =
 /// Empties a database and fills it with what random commands leave, and small and large values of every kind.
 pub fn fill(client: &mut Client, seed: u64, peer: Peer) {
     client.call(&["FLUSHALL"]);
+    change(client, seed, peer);
+    fill_large(client);
+}
+
+/// Runs random commands on keys of every type.
+pub fn change(client: &mut Client, seed: u64, peer: Peer) {
     let mut generator = Generator::new(seed);
     for i in 0..COMMANDS {
         let with_fields = peer != Peer::Redis7 && i % 3 == 0;
@@ -40,6 +46,8 @@ pub fn fill(client: &mut Client, seed: u64, peer: Peer) {
                 "shutdown",
                 "debug",
                 "swapdb",
+                "flushall",
+                "flushdb",
                 "command",
                 "slowlog",
                 "latency",
@@ -51,6 +59,9 @@ pub fn fill(client: &mut Client, seed: u64, peer: Peer) {
             step.commands.iter().for_each(|command| drop(client.call(command)));
         }
     }
+}
+
+fn fill_large(client: &mut Client) {
     for i in 0..300 {
         let n = i.to_string();
         let text = n.repeat(i % 30 + 1);

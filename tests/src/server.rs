@@ -127,6 +127,34 @@ impl Server {
         Client::connect(&self.address).unwrap_or_else(|e| panic!("no connection to {}: {e}", self.address))
     }
 
+    /// Has the server end itself in good order. Its folder stays until this is dropped.
+    ///
+    /// # Panics
+    /// When it does not end, or says that something went wrong.
+    pub fn shut_down(&mut self) {
+        let _ = self.connect().send(&["SHUTDOWN"]);
+        let Some(process) = &mut self.process else { return };
+        let started = Instant::now();
+        while started.elapsed() < START {
+            if let Some(status) = process.child.try_wait().expect("a child of this test") {
+                assert!(status.success(), "it ended with {status}");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("it did not end within {START:?}");
+    }
+
+    /// Ends the server without warning. Its folder stays until this is dropped.
+    ///
+    /// # Panics
+    /// When the system does not let us.
+    pub fn kill(&mut self) {
+        if let Some(process) = &mut self.process {
+            process.child.kill().and_then(|()| process.child.wait()).expect("a child of this test");
+        }
+    }
+
     /// The memory that the process occupies, in bytes; `None` for a server that this test did not start.
     ///
     /// # Panics

@@ -18,6 +18,19 @@ pub struct Inspection {
     pub synced: Option<u64>,
     /// The last time that is written down, in seconds since 1970.
     pub time: Option<u64>,
+    /// Who has written the end of the valid part.
+    pub ends: Ends,
+}
+
+/// Who has written the end of what is valid of a segment, and how.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ends {
+    /// Another server, or nobody: there is nothing.
+    Foreign,
+    /// We, without a word that it is the end: what another server appended would be taken for a torn record of ours.
+    Open,
+    /// We, in good order.
+    Closed,
 }
 
 /// What is to be thought of the bytes behind the valid part.
@@ -48,22 +61,28 @@ enum Flaw {
     Ends,
     /// It is none.
     Wrong,
+    /// It is later than what is of interest.
+    Later,
 }
 
 /// Looks through a segment from `from` on, where an RDB file in front of the commands ends. O(length).
 pub fn inspect(file: &[u8], from: usize) -> Inspection {
-    let mut look = Look {
-        file,
-        at: from,
-        run: from,
-        whole: from,
-        in_transaction: false,
-        ours: false,
-        pending: 0,
-        found: Inspection { valid: from, verdict: Verdict::Whole, commands: 0, synced: None, time: None },
-    };
-    let flaw = look.go();
+    inspect_with(file, from, |_| {})
+}
+
+/// As [`inspect`], for those who want to know how far it has come.
+pub fn inspect_with(file: &[u8], from: usize, mut progress: impl FnMut(usize)) -> Inspection {
+    let mut look = Look::new(file, from, u64::MAX);
+    let flaw = look.go(&mut progress);
     look.judge(flaw)
+}
+
+/// Where in the valid part of a segment, which is between two places, the first record begins that says it was written
+/// later than `seconds` since 1970. O(length).
+pub fn first_after(file: &[u8], from: usize, valid: usize, seconds: u64) -> Option<usize> {
+    let mut look = Look::new(file.get(..valid).unwrap_or(file), from, seconds);
+    let flaw = look.go(&mut |_| {});
+    matches!(flaw, Some((Flaw::Later, _))).then_some(look.found.valid)
 }
 
 struct Look<'f> {
@@ -78,12 +97,36 @@ struct Look<'f> {
     ours: bool,
     /// Commands that do not count yet.
     pending: u64,
+    /// What is later than this is not looked at.
+    until: u64,
     found: Inspection,
 }
 
-impl Look<'_> {
-    fn go(&mut self) -> Option<(Flaw, &'static str)> {
+impl<'f> Look<'f> {
+    fn new(file: &'f [u8], from: usize, until: u64) -> Self {
+        Self {
+            file,
+            at: from,
+            run: from,
+            whole: from,
+            in_transaction: false,
+            ours: false,
+            pending: 0,
+            until,
+            found: Inspection {
+                valid: from,
+                verdict: Verdict::Whole,
+                commands: 0,
+                synced: None,
+                time: None,
+                ends: Ends::Foreign,
+            },
+        }
+    }
+
+    fn go(&mut self, progress: &mut impl FnMut(usize)) -> Option<(Flaw, &'static str)> {
         loop {
+            progress(self.at);
             match self.file.get(self.at) {
                 None => return None,
                 Some(b'#') => {
@@ -115,6 +158,7 @@ impl Look<'_> {
             self.whole = end;
             if !self.ours {
                 self.accept();
+                self.found.ends = Ends::Foreign;
             }
         }
     }
@@ -138,10 +182,16 @@ impl Look<'_> {
             self.accept();
             self.run = self.at;
             self.ours = !statement.closed;
+            self.found.ends = if statement.closed { Ends::Closed } else { Ends::Open };
             self.found.synced = self.found.synced.max(statement.synced);
             return Ok(());
         }
-        self.found.time = record::parse_time(line).or(self.found.time);
+        if let Some(time) = record::parse_time(line) {
+            if time > self.until {
+                return Err((Flaw::Later, "an earlier time"));
+            }
+            self.found.time = Some(time);
+        }
         self.at += end;
         Ok(())
     }

@@ -28,14 +28,16 @@ mod log;
 mod manifest;
 mod mapped;
 mod record;
+mod repair;
 mod store;
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests;
 mod thread;
 mod written;
 
-pub use inspect::{Inspection, Verdict, commands, inspect};
+pub use inspect::{Ends, Inspection, Verdict, commands, first_after, inspect, inspect_with};
 pub use log::{Fsync, Log, Segment};
 pub use manifest::{Kind, Manifest, Piece};
+pub use repair::{Cut, Plan, close, cut, plan};
 pub use store::{Disk, OpenStore, Reserve, Room, Store, StoreKind};

@@ -19,12 +19,24 @@ pub struct Args<'a> {
     positions: &'a [usize],
     hashes: &'a [u64],
     hasher: &'a KeyHasher,
+    of_log: bool,
 }
 
 impl<'a> Args<'a> {
     /// Arguments whose keys, at `positions`, have these hashes.
     pub fn new(argv: &'a [&'a [u8]], positions: &'a [usize], hashes: &'a [u64], hasher: &'a KeyHasher) -> Self {
-        Self { argv, positions, hashes, hasher }
+        Self { argv, positions, hashes, hasher, of_log: false }
+    }
+
+    /// The same as they stand in a log: somebody has run them before.
+    #[must_use]
+    pub(crate) fn of_log(self) -> Self {
+        Self { of_log: true, ..self }
+    }
+
+    /// Whether they stand in a log.
+    pub(crate) fn are_of_log(&self) -> bool {
+        self.of_log
     }
 
     /// How many there are, the name included.

@@ -220,7 +220,7 @@ impl<'c> Runner<'c> {
         }
         for (db, command, args, range) in requests {
             self.caller.db = db;
-            let args = keys.args(&argv[args], range, core.keyspace.hasher());
+            let args = keys.args(&argv[args], range, core.keyspace.hasher()).of_log();
             let mut reply = Reply::resp(&mut self.output, false);
             // At time 0: nothing has expired that had not when it first ran.
             let outcome = dispatch::dispatch(core, &mut self.caller, 0, command, &args, &mut reply);

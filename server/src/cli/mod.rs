@@ -142,7 +142,7 @@ fn start(engine: &Engine, file: Option<&Path>) -> Result<(Server, Option<process
 
 /// An error of the engine, for people.
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
-fn told(error: Error) -> String {
+pub(crate) fn told(error: Error) -> String {
     error.text().trim_start_matches("ERR ").to_owned()
 }
 

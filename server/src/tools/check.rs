@@ -9,23 +9,52 @@ use carnelian::rdb::{self, Damaged, Loaded, Part};
 use carnelian::value::Value;
 
 use super::progress::Progress;
-use super::source::{Source, map, no_logs};
+use super::source::{Source, map};
 use super::{limits, now, shown};
 
-/// Checks what is at a path, and says on the standard output what it found. The exit code is 1 if that is damaged.
-pub(super) fn run(path: &Path, fix: bool) -> Result<ExitCode, String> {
-    let is_whole = match Source::at(path)? {
-        Source::Rdb(file) => check_rdb(&file, fix)?,
-        Source::Log(directory) => return Err(no_logs(&directory)),
-    };
-    Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+mod log;
+
+/// What is to be done about what is found.
+pub(super) struct Wishes {
+    /// Repair what a crash has left.
+    pub(super) fix: bool,
+    /// Also what nobody knows to be of no worth.
+    pub(super) accept_loss: bool,
+    /// Leave nothing of a log that is later than this, in seconds since 1970.
+    pub(super) until: Option<u64>,
 }
 
-fn check_rdb(path: &Path, fix: bool) -> Result<bool, String> {
+impl Wishes {
+    fn is_to_change(&self) -> bool {
+        self.fix || self.until.is_some()
+    }
+}
+
+/// Checks what is at a path, and says on the standard output what it found. The exit code is 1 if that is damaged.
+pub(super) fn run(path: &Path, wishes: &Wishes) -> Result<ExitCode, String> {
+    let mut lines = Vec::new();
+    let is_good = match Source::at(path)? {
+        Source::Rdb(_) if wishes.until.is_some() => return Err("An RDB file is of one moment, and has no times".into()),
+        Source::Rdb(file) => check_rdb(&file, wishes.fix, &mut lines),
+        Source::Log(place) => log::check(&place, wishes, &mut lines),
+    };
+    // What was found is of use whatever comes of it.
+    lines.push(String::new());
+    let written = io::stdout().write_all(lines.join("\n").as_bytes());
+    let is_good = is_good?;
+    written.map_err(|e| format!("Cannot say what was found: {e}"))?;
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn check_rdb(path: &Path, fix: bool, lines: &mut Vec<String>) -> Result<bool, String> {
     let bytes = map(path)?;
     let (found, result) = read(&bytes);
-    let mut lines = vec![format!("{}: {} bytes", path.display(), bytes.len())];
+    lines.push(format!("{}: {} bytes", path.display(), bytes.len()));
     lines.extend(found.lines());
+    let result = result.and_then(|end| match bytes.len() {
+        len if len == end => Ok(()),
+        _ => Err(Damaged { at: end, what: "the end of the file" }),
+    });
     match result {
         Ok(()) => {
             lines.push(format!("checksum: {}", if has_checksum(&bytes) { "right" } else { "none" }));
@@ -33,10 +62,12 @@ fn check_rdb(path: &Path, fix: bool) -> Result<bool, String> {
         }
         Err(damaged) => lines.extend(about_damage(&found, damaged, fix)),
     }
-    lines.push(String::new());
-    let written = io::stdout().write_all(lines.join("\n").as_bytes());
-    written.map_err(|e| format!("Cannot say what was found: {e}"))?;
     Ok(result.is_ok())
+}
+
+/// Whether an RDB file is there, or at the start of something else.
+pub(super) fn begins_as_rdb(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"REDIS") || bytes.starts_with(b"VALKEY")
 }
 
 fn about_damage(found: &Found, damaged: Damaged, fix: bool) -> Vec<String> {
@@ -84,7 +115,8 @@ struct Keys {
     expired: u64,
 }
 
-fn read(bytes: &[u8]) -> (Found, Result<(), Damaged>) {
+/// Reads a file to its end, and says where that is.
+fn read(bytes: &[u8]) -> (Found, Result<usize, Damaged>) {
     let header = bytes.get(..9).unwrap_or(bytes);
     let mut found = Found { version: header.escape_ascii().to_string(), ..Found::default() };
     let mut progress = Progress::through(bytes.len());
@@ -93,10 +125,6 @@ fn read(bytes: &[u8]) -> (Found, Result<(), Damaged>) {
         progress.at(end);
         found.add(end, &part, now);
         Ok(())
-    });
-    let result = result.and_then(|end| match bytes.len() {
-        len if len == end => Ok(()),
-        _ => Err(Damaged { at: end, what: "the end of the file" }),
     });
     (found, result)
 }

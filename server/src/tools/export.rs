@@ -5,23 +5,24 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use carnelian::files;
 use carnelian::keyspace::ValueRef;
+use carnelian::map::Map;
+use carnelian::operation::snapshot;
 use carnelian::rdb::{self, About, FileWriter, Format, Loaded, Part};
+use carnelian::{Engine, Options, files};
 
 use super::json::Writer;
 use super::progress::Progress;
-use super::source::{Source, map, no_logs};
-use super::{about_this, limits};
+use super::source::{Place, Source, map};
+use super::{about_this, limits, told};
 
 /// Writes what is at a path to a file, or to the standard output; as an RDB file if there is a format for one.
 pub(super) fn run(path: &Path, output: Option<&Path>, format: Option<Format>) -> Result<ExitCode, String> {
-    let source = match Source::at(path)? {
-        Source::Rdb(file) => file,
-        Source::Log(directory) => return Err(no_logs(&directory)),
+    let bytes = match Source::at(path)? {
+        Source::Rdb(file) => map(&file)?,
+        Source::Log(place) => read_log(&place)?,
     };
-    let bytes = map(&source)?;
-    let what = Input { path: &source, bytes: &bytes };
+    let what = Input { path, bytes: &bytes };
     match (output, format) {
         (None, Some(_)) => return Err("An RDB file needs a place: say --output FILE".to_owned()),
         (None, None) => what.write_lines(io::stdout().lock()).map_err(|e| what.error(&e))?,
@@ -33,6 +34,28 @@ pub(super) fn run(path: &Path, output: Option<&Path>, format: Option<Format>) ->
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The databases that a log may have: no server of ours has more.
+const DATABASES: u32 = 1 << 14;
+
+/// What a log comes to, as an RDB file of no place: nothing of the log is changed. It is in memory on the way.
+fn read_log(place: &Place) -> Result<Map, String> {
+    let log = place.open(false)?;
+    let engine = Engine::open(Options::new().databases(DATABASES)).map_err(told)?;
+    let paths = log.files.into_iter().map(|piece| piece.path).collect();
+    for remark in engine.read_log(paths, log.has_base).map_err(told)? {
+        eprintln!("{remark}.");
+    }
+    let path = std::env::temp_dir().join(format!("carnelian-export-{}.rdb", std::process::id()));
+    let error = |e| format!("Cannot write {}: {e}", path.display());
+    let file = File::create_new(&path).map_err(error)?;
+    let saved = snapshot::save(&engine.core().keyspace, &about_this(), BufWriter::new(file), || Ok(()));
+    let map = saved.and_then(|(out, ..)| Ok(out.into_inner()?)).and_then(|_| Map::open(&path));
+    // What is mapped stays until it is let go.
+    let removed = std::fs::remove_file(&path);
+    let map = map.map_err(error)?;
+    removed.map(|()| map).map_err(error)
 }
 
 /// What is exported.

@@ -12,18 +12,19 @@ use carnelian::rdb::{FileWriter, Format};
 
 use super::export::put;
 use super::progress::Progress;
-use super::source::log_in;
-use super::{about_this, json, limits, now, shown};
+use super::{about_this, json, limits, now, shown, told};
 
 /// Makes a dump.rdb in a directory, which has to be empty or not be there unless `force` is given.
 pub(super) fn run(lines: &Path, directory: &Path, force: bool, format: Format) -> Result<ExitCode, String> {
     let input = File::open(lines).map_err(|e| format!("Cannot read {}: {e}", lines.display()))?;
     let is_new = prepare(directory, force)?;
+    // Nobody else writes one meanwhile, or begins a log.
+    let _lock = files::lock(directory).map_err(told)?;
     let written = files::replace(&directory.join("dump.rdb"), |file| write(&input, file, format));
     let keys = written.map_err(|e| {
         if is_new {
             // It is as empty as it was made.
-            let _ = std::fs::remove_dir(directory);
+            let _ = std::fs::remove_file(directory.join(files::LOCK)).and_then(|()| std::fs::remove_dir(directory));
         }
         format!("Cannot import {}: {e}", lines.display())
     })?;
@@ -37,10 +38,16 @@ fn prepare(directory: &Path, force: bool) -> Result<bool, String> {
     if !directory.exists() {
         return std::fs::create_dir(directory).map(|()| true).map_err(error);
     }
-    if log_in(directory).exists() {
-        return Err(format!("{} has a log, beside which a dump.rdb would not be read", directory.display()));
+    let is_log = |name: &str| directory.join(name).exists();
+    if let Some(log) = ["appendonlydir", "appendonly.aof"].into_iter().find(|name| is_log(name)) {
+        let directory = directory.display();
+        return Err(format!(
+            "{directory} has a log ({log}), beside which a dump.rdb would not be read: move it away first"
+        ));
     }
-    let is_empty = std::fs::read_dir(directory).map_err(error)?.next().is_none();
+    let mut names = std::fs::read_dir(directory).map_err(error)?.map(|entry| Ok(entry?.file_name()));
+    // What tells whose a directory is says nothing of what is in it.
+    let is_empty = names.all(|name: io::Result<_>| name.is_ok_and(|name| name == files::LOCK));
     if is_empty || force {
         return Ok(false);
     }

@@ -1,7 +1,7 @@
 //! Tools for the files of an engine, as subcommands: `carnelian-server check`, `export` and `import`.
 //!
-//! They read files and not servers, one value at a time: no file is too large for them. A tool that fails has changed
-//! nothing.
+//! They read files and not servers, one value at a time: no file is too large for them. Only to export a log takes an
+//! engine, and memory for its keys. A tool that fails has changed nothing.
 
 mod check;
 mod export;
@@ -20,6 +20,10 @@ use carnelian::operation::generic;
 use carnelian::rdb::{Dialect, Format, Limits};
 use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use check::Wishes;
+
+use crate::cli::told;
 
 /// Runs the tool that the first argument names. `None` if it names none.
 pub(crate) fn run(arguments: &[OsString]) -> Option<ExitCode> {
@@ -60,13 +64,24 @@ fn command() -> Command {
         .subcommand(
             Command::new("check")
                 .about("Looks a file through from its start to its end, and says what it holds or where it is damaged")
-                .arg(path("An RDB file, or a directory with a dump.rdb"))
-                .arg(flag("fix", "Repair what can be repaired, which an RDB file cannot")),
+                .arg(path("An RDB file, a file of a log, or a directory with either"))
+                .arg(flag(
+                    "fix",
+                    "Repair a log: cut off what a crash has left, and end it so that others can go on with it",
+                ))
+                .arg(flag("accept-loss", "Also cut off what may have been safe").requires("fix"))
+                .arg(
+                    Arg::new("until")
+                        .long("truncate-to-timestamp")
+                        .value_name("SECONDS")
+                        .value_parser(ValueParser::from(clap::value_parser!(u64)))
+                        .help("Cut off everything in a log that is later, in seconds since 1970"),
+                ),
         )
         .subcommand(
             Command::new("export")
                 .about("Writes the keys of a file as lines of JSON, or as another RDB file")
-                .arg(path("An RDB file, or a directory with a dump.rdb"))
+                .arg(path("An RDB file, a file of a log, or a directory with either"))
                 .arg(file("output", "Where to; the standard output unless said").value_name("FILE"))
                 .arg(one_of("format", &["jsonl", "rdb"], "What to write"))
                 .arg(one_of("rdb-version", &["11", "10"], "For an RDB file: 10 is for Redis 7.0"))
@@ -97,7 +112,12 @@ fn format(matches: &ArgMatches) -> Format {
 }
 
 fn check(matches: &ArgMatches) -> Result<ExitCode, String> {
-    check::run(&path(matches, "path"), matches.get_flag("fix"))
+    let wishes = Wishes {
+        fix: matches.get_flag("fix"),
+        accept_loss: matches.get_flag("accept-loss"),
+        until: matches.get_one::<u64>("until").copied(),
+    };
+    check::run(&path(matches, "path"), &wishes)
 }
 
 fn export(matches: &ArgMatches) -> Result<ExitCode, String> {

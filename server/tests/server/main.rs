@@ -7,6 +7,7 @@ mod departures;
 mod harness;
 mod lifecycle;
 mod limits;
+mod logs;
 mod metrics;
 mod requests;
 mod scale;

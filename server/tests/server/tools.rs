@@ -11,7 +11,7 @@ use crate::harness::{Directory, run};
 /// A directory with a dump.rdb that has a key of each type, in two databases.
 fn filled() -> (Directory, PathBuf) {
     let directory = Directory::new();
-    let engine = Engine::open(Options::new().dir(&directory.0)).unwrap();
+    let engine = Engine::open(Options::new().dir(&directory.0).config("appendonly", "no")).unwrap();
     let (db, other) = (engine.db(0).unwrap(), engine.db(5).unwrap());
     db.set("text", "hello".repeat(20)).unwrap();
     db.set_ex("soon", 100_000, [0xff, 0]).unwrap();
@@ -29,19 +29,19 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn name(path: &Path) -> &str {
+pub(crate) fn name(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 /// Runs a tool that has to succeed, and returns what it says.
-fn good(arguments: &[&str]) -> String {
+pub(crate) fn good(arguments: &[&str]) -> String {
     let Output { status, stdout, stderr } = run(arguments);
     assert_eq!(status.code(), Some(0), "{arguments:?}: {}{}", text(&stdout), text(&stderr));
     text(&stdout)
 }
 
 /// Runs a tool that has to fail, and returns why it does.
-fn bad(arguments: &[&str]) -> String {
+pub(crate) fn bad(arguments: &[&str]) -> String {
     let Output { status, stdout, stderr } = run(arguments);
     assert_eq!(status.code(), Some(1), "{arguments:?}: {}{}", text(&stdout), text(&stderr));
     text(&stdout) + &text(&stderr)
@@ -132,7 +132,9 @@ fn lengths_that_lie_take_no_memory() {
 #[test]
 fn a_file_larger_than_memory_is_read() {
     let directory = Directory::new();
-    let engine = Engine::open(Options::new().dir(&directory.0).config("rdbcompression", "no")).unwrap();
+    let engine =
+        Engine::open(Options::new().dir(&directory.0).config("appendonly", "no").config("rdbcompression", "no"))
+            .unwrap();
     let db = engine.db(0).unwrap();
     for n in 0..80 {
         db.set(format!("key {n}"), vec![b'v'; 4 << 20]).unwrap();
@@ -171,7 +173,7 @@ fn keys_go_out_as_lines_and_come_back() {
     assert_eq!(good(&args), "");
     assert!(good(&["check", name(&replaced)]).contains("version: REDIS0010"));
     assert_eq!(good(&["export", name(&new)]), lines);
-    let engine = Engine::open(Options::new().dir(&new)).unwrap();
+    let engine = Engine::open(Options::new().dir(&new).config("appendonly", "no")).unwrap();
     assert_eq!(engine.db(5).unwrap().zscore("zset", "n").unwrap(), Some(0.1));
 }
 
@@ -201,7 +203,12 @@ fn import_changes_nothing_unless_all_is_right() {
     assert_eq!(good(&["export", name(&file)]), format!("{fine}\n"));
     fs::create_dir(directory.file("appendonlydir")).unwrap();
     let told = bad(&["import", name(&lines), "--dir", name(&directory.0), "--force"]);
-    assert!(told.contains("has a log"), "{told}");
+    assert!(told.contains("has a log (appendonlydir)"), "{told}");
+    fs::create_dir(&new).unwrap();
+    let lock = carnelian::files::lock(&new).unwrap();
+    assert!(bad(&["import", name(&lines), "--dir", name(&new)]).contains("is in use by another process"));
+    drop(lock);
+    good(&["import", name(&lines), "--dir", name(&new)]);
 }
 
 #[test]

@@ -111,7 +111,9 @@ impl Trimming {
         }
         if args.is(i, "LIMIT") && more > 0 {
             let limit = u64::try_from(args.int(i + 1)?);
-            self.limit = Some(limit.map_err(|_| Error::new("ERR The LIMIT argument must be >= 0."))?);
+            let limit = limit.map_err(|_| Error::new("ERR The LIMIT argument must be >= 0."))?;
+            // Redis logs what it came to, exactly, and leaves this word where it was.
+            self.limit = Some(limit).filter(|_| !args.are_of_log());
             return Ok(Some(i + 2));
         }
         Ok(None)
