@@ -92,7 +92,7 @@ fn line_text(measured: &Measured<'_>, index: usize, series: &Series) -> String {
     text + "\n"
 }
 
-const LABEL: usize = 44;
+const LABEL: usize = 50;
 const CELL: usize = 16;
 const NARROW: usize = 8;
 
