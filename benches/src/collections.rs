@@ -37,6 +37,11 @@ pub fn hashes_of_100(items: u64) -> Data {
     Data { label: "hash of 100", items, load: |port, items| many_hashes(port, items, 100), count: &["DBSIZE"] }
 }
 
+/// Hashes `hash` and twelve digits, of a thousand fields.
+pub fn hashes_of_1000(items: u64) -> Data {
+    Data { label: "hash of 1000", items, load: |port, items| many_hashes(port, items, 1000), count: &["DBSIZE"] }
+}
+
 /// The hash `hash`.
 pub fn hash(items: u64) -> Data {
     let load = |port, items| {

@@ -1,9 +1,10 @@
 //! The conditions all the work is done under: which cores, which ports, how much of it.
 
 use std::cell::Cell;
+use std::env;
 use std::fs;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use rustix::process::setpriority_process;
@@ -16,8 +17,10 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 pub struct Lab {
     /// The program that makes the load: `redis-benchmark` or one that takes the same options.
     pub generator: PathBuf,
-    /// The work is divided by this.
-    divisor: u64,
+    /// How much of the full work is done.
+    share: f64,
+    /// Where servers keep their files.
+    data: PathBuf,
     cores: Option<Cores>,
     priority: Option<Raised>,
     next_port: Cell<u16>,
@@ -37,7 +40,7 @@ struct Raised {
 
 impl Lab {
     /// Sets the conditions up and takes the load's core for this process, which whatever it starts inherits.
-    pub fn open(generator: PathBuf, first_port: u16, quick: bool) -> Result<Self> {
+    pub fn open(generator: PathBuf, first_port: u16, share: f64) -> Result<Self> {
         let allowed = sched_getaffinity(None).context("asking for the cores of this process")?;
         let mut usable = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core));
         let cores = match (usable.next(), usable.next()) {
@@ -46,7 +49,8 @@ impl Lab {
         };
         let lab = Self {
             generator,
-            divisor: if quick { 20 } else { 1 },
+            share,
+            data: folder_on_disk()?,
             cores,
             priority: Raised::ask(),
             next_port: Cell::new(first_port),
@@ -55,14 +59,19 @@ impl Lab {
         Ok(lab)
     }
 
-    /// `amount`, or a part of it in a quick run.
+    /// `amount`, or a part of it if not all of the work is to be done.
     pub fn scaled(&self, amount: u64) -> u64 {
-        amount / self.divisor
+        ((amount as f64 * self.share).round() as u64).max(1)
     }
 
-    /// Whether this is a smoke run, whose figures mean nothing.
-    pub fn is_quick(&self) -> bool {
-        self.divisor > 1
+    /// How much of the full work is done: 1 for all of it.
+    pub fn share(&self) -> f64 {
+        self.share
+    }
+
+    /// A folder on a disk, for the servers' own folders.
+    pub fn data(&self) -> &Path {
+        &self.data
     }
 
     /// Whether the run has priority over the machine's other work.
@@ -86,6 +95,20 @@ impl Lab {
         Ok(started)
     }
 
+    /// Runs `start`, which spawns a process, so that the process may run on every core, for what a server does beside
+    /// its requests: to save and to load.
+    pub fn on_all_cores<T>(&self, start: impl FnOnce() -> T) -> Result<T> {
+        if let Some(cores) = self.cores {
+            let mut set = CpuSet::new();
+            set.set(cores.server);
+            set.set(cores.load);
+            sched_setaffinity(None, &set).context("taking both cores")?;
+        }
+        let started = start();
+        self.pin(|cores| cores.load)?;
+        Ok(started)
+    }
+
     /// A port nobody listens on; another one each time, so that a server that failed to stop is never measured.
     pub fn free_port(&self) -> Result<u16> {
         for port in self.next_port.get()..u16::MAX {
@@ -103,6 +126,18 @@ impl Lab {
         set.set(which(cores));
         sched_setaffinity(None, &set).context("pinning to a core")
     }
+}
+
+/// The temporary folder if that is on a disk, or else the one this program is in: memory that poses as a disk would be
+/// measured in its stead.
+fn folder_on_disk() -> Result<PathBuf> {
+    const TMPFS: i64 = 0x0102_1994;
+    let temporary = env::temp_dir();
+    let kind = rustix::fs::statfs(&temporary).with_context(|| format!("looking at {}", temporary.display()))?.f_type;
+    if kind as i64 != TMPFS {
+        return Ok(temporary);
+    }
+    Ok(env::current_exe()?.parent().context("this program is nowhere")?.to_owned())
 }
 
 impl Raised {

@@ -8,12 +8,15 @@
 //! belong to `benches/benches/`, next to this crate's `src/`.
 
 pub mod collections;
+pub mod dataset;
 pub mod feed;
 pub mod generator;
 pub mod lab;
 pub mod loader;
+pub mod paced;
 pub mod peer;
 pub mod proc;
+pub mod pump;
 pub mod report;
 pub mod row;
 pub mod rows;

@@ -1,4 +1,4 @@
-//! What `/proc` says about a process: its CPU time and its resident memory.
+//! What `/proc` says about a process: its CPU time, its resident memory and its children.
 
 use std::fs;
 use std::time::Duration;
@@ -22,7 +22,25 @@ pub fn waited(pid: u32) -> Duration {
 /// Resident memory of the process, in bytes.
 pub fn resident(pid: u32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).context("reading a server's memory")?;
-    parse_resident(&status).context("no VmRSS in /proc/PID/status")
+    parse_kilobytes(&status, "VmRSS:").context("no VmRSS in /proc/PID/status")
+}
+
+/// Its resident memory and that which its children do not share with it, in bytes: the copies a fork leads to.
+pub fn resident_with_children(pid: u32) -> Result<u64> {
+    Ok(resident(pid)? + children(pid).into_iter().filter_map(private).sum::<u64>())
+}
+
+/// The processes that any of its threads has started and that are still there.
+fn children(pid: u32) -> Vec<u32> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+}
+
+/// The memory that only this process has; nothing if it has ended.
+fn private(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    parse_kilobytes(&text, "Private_Dirty:")
 }
 
 /// The sum over threads of a field of the scheduler's account: 0 is time on a core, 1 time waiting for one. `None` on
@@ -49,8 +67,8 @@ fn parse_ticks(stat: &str) -> Option<u64> {
     Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
 }
 
-fn parse_resident(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+fn parse_kilobytes(text: &str, field: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(field))?;
     Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
@@ -66,8 +84,9 @@ mod tests {
 
     #[test]
     fn reads_resident_memory() {
-        assert_eq!(parse_resident("Name:\tx\nVmRSS:\t    1234 kB\nRssAnon:\t 1 kB\n"), Some(1234 * 1024));
-        assert_eq!(parse_resident("Name:\tx\n"), None);
+        let text = "Name:\tx\nVmRSS:\t    1234 kB\nRssAnon:\t 1 kB\n";
+        assert_eq!(parse_kilobytes(text, "VmRSS:"), Some(1234 * 1024));
+        assert_eq!(parse_kilobytes("Name:\tx\n", "VmRSS:"), None);
     }
 
     #[test]

@@ -3,11 +3,12 @@
 use anyhow::Result;
 
 use crate::lab::Lab;
-use crate::peer::Peer;
+use crate::peer::{Peer, REFERENCE};
 
 /// The work of a row: it starts the peer as it needs it and reports one round's figures.
 ///
-/// Every peer and every round must yield the same labels in the same order, or the figures cannot be compared.
+/// Every peer and every round must yield the same labels in the same order, or the figures cannot be compared; a peer
+/// that has no such thing yields none at all.
 pub type Work = Box<dyn Fn(&Lab, &Peer) -> Result<Vec<Figure>>>;
 
 /// One row: some work, measured on every server.
@@ -16,9 +17,9 @@ pub struct Row {
     pub name: &'static str,
     /// What the row measures, for people.
     pub title: &'static str,
-    /// The unit of every figure of the row.
+    /// The unit of every figure of the row that has none of its own.
     pub unit: Unit,
-    /// What every judged figure has to reach.
+    /// What every judged figure has to reach that has no target of its own.
     pub target: Target,
     /// How many rounds are worth their time.
     pub rounds: Rounds,
@@ -29,8 +30,10 @@ pub struct Row {
 /// What a figure has to reach; less is better in every unit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Target {
-    /// Carnelian's figure over Valkey's, at most.
+    /// Carnelian's figure over the other server's, at most; infinite if they are not compared.
     pub ratio: f64,
+    /// The other server.
+    pub against: &'static str,
     /// Carnelian's figure by itself, at most.
     pub at_most: Option<f64>,
 }
@@ -49,10 +52,14 @@ pub enum Rounds {
 pub struct Figure {
     /// Which of the row's figures this is.
     pub label: String,
-    /// The figure, in the row's unit.
+    /// The figure; not a number where a server does not tell it.
     pub value: f64,
-    /// Whether the row's target applies to it; the others are there to be read.
+    /// Whether a target applies to it; the others are there to be read.
     pub judged: bool,
+    /// Its unit, where that is not the row's.
+    pub unit: Option<Unit>,
+    /// Its target, where that is not the row's.
+    pub target: Option<Target>,
 }
 
 /// The unit of a row's figures.
@@ -66,12 +73,32 @@ pub enum Unit {
     BytesPerItem,
     /// Milliseconds by the clock.
     Millis,
+    /// Seconds by the clock.
+    Seconds,
+    /// Microseconds by the clock for one request, while requests are there all the time: throughput, upside down.
+    Micros,
+    /// Mebibytes.
+    Mebibytes,
+    /// One figure of the same server over another.
+    Times,
+    /// How many.
+    Count,
 }
 
 impl Target {
     /// Carnelian's figure is to be at most `ratio` of Valkey's.
     pub const fn ratio(ratio: f64) -> Self {
-        Self { ratio, at_most: None }
+        Self { ratio, against: REFERENCE, at_most: None }
+    }
+
+    /// Carnelian's figure is to be at most `limit`, whatever the others' is.
+    pub const fn limit(limit: f64) -> Self {
+        Self::ratio(f64::INFINITY).and_at_most(limit)
+    }
+
+    /// The same against another server.
+    pub const fn against(self, against: &'static str) -> Self {
+        Self { against, ..self }
     }
 
     /// And at most `limit` by itself.
@@ -83,12 +110,22 @@ impl Target {
 impl Figure {
     /// A figure that has to reach the row's target.
     pub fn judged(label: impl Into<String>, value: f64) -> Self {
-        Self { label: label.into(), value, judged: true }
+        Self { label: label.into(), value, judged: true, unit: None, target: None }
     }
 
     /// A figure that explains the others.
     pub fn noted(label: impl Into<String>, value: f64) -> Self {
-        Self { label: label.into(), value, judged: false }
+        Self { judged: false, ..Self::judged(label, value) }
+    }
+
+    /// The same in a unit of its own.
+    pub fn unit(self, unit: Unit) -> Self {
+        Self { unit: Some(unit), ..self }
+    }
+
+    /// The same with a target of its own.
+    pub fn target(self, target: Target) -> Self {
+        Self { target: Some(target), ..self }
     }
 }
 
@@ -100,14 +137,21 @@ impl Unit {
             Self::BytesPerKey => "RSS, bytes a key",
             Self::BytesPerItem => "RSS, bytes an item",
             Self::Millis => "ms",
+            Self::Seconds => "s",
+            Self::Micros => "µs a request",
+            Self::Mebibytes => "MiB",
+            Self::Times => "x",
+            Self::Count => "",
         }
     }
 
     /// Digits after the point that mean something.
     pub const fn decimals(self) -> usize {
         match self {
-            Self::CpuMicros | Self::Millis => 2,
-            Self::BytesPerKey | Self::BytesPerItem => 1,
+            Self::CpuMicros | Self::Millis | Self::Micros | Self::Times => 2,
+            Self::Seconds => 3,
+            Self::BytesPerKey | Self::BytesPerItem | Self::Mebibytes => 1,
+            Self::Count => 0,
         }
     }
 }

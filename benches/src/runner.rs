@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::lab::Lab;
 use crate::peer::Peer;
-use crate::row::{Figure, Rounds, Row};
+use crate::row::{Figure, Rounds, Row, Target, Unit};
 
 /// A row's results.
 pub struct Measured<'a> {
@@ -31,8 +31,12 @@ pub enum Outcome {
 pub struct Series {
     /// Which of the row's figures.
     pub label: String,
-    /// Whether the row's target applies to it.
+    /// Whether a target applies to it.
     pub judged: bool,
+    /// Its unit, where that is not the row's.
+    pub unit: Option<Unit>,
+    /// Its target, where that is not the row's.
+    pub target: Option<Target>,
     /// Every round's value; at least one.
     pub rounds: Vec<f64>,
 }
@@ -62,10 +66,10 @@ impl Measured<'_> {
         })
     }
 
-    /// Label and judgement of each of the row's figures, from any server that yielded them.
-    pub fn lines(&self) -> Vec<(&str, bool)> {
-        let any = self.outcomes.iter().find_map(|(name, _)| self.figures(name));
-        any.unwrap_or_default().iter().map(|series| (series.label.as_str(), series.judged)).collect()
+    /// The row's figures as any server yielded them, for what is the same of all: label, unit and target.
+    pub fn lines(&self) -> &[Series] {
+        let all = self.outcomes.iter().filter_map(|(name, _)| self.figures(name));
+        all.max_by_key(|figures| figures.len()).unwrap_or_default()
     }
 }
 
@@ -93,6 +97,8 @@ fn add_round(series: &mut Vec<Series>, figures: Vec<Figure>) -> Result<()> {
         series.extend(figures.into_iter().map(|figure| Series {
             label: figure.label,
             judged: figure.judged,
+            unit: figure.unit,
+            target: figure.target,
             rounds: vec![figure.value],
         }));
         return Ok(());
@@ -111,7 +117,7 @@ mod tests {
     use super::*;
 
     fn series(rounds: &[f64]) -> Series {
-        Series { label: "x".into(), judged: true, rounds: rounds.to_vec() }
+        Series { label: "x".into(), judged: true, unit: None, target: None, rounds: rounds.to_vec() }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The directives that the engine itself gives effect to. Whoever is around it adds its own.
 
 use crate::aof::Fsync;
-use crate::command::{Core, notify};
+use crate::command::{Core, canonical_points, notify};
 use crate::config::{Directive, Kind};
 use crate::keyspace::Policy;
 use crate::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -49,6 +49,8 @@ pub(crate) const ENGINE: &[Directive] = &[
     }),
     int("auto-aof-rewrite-percentage", 0, INT, "100").apply(|core, v| u64_of(&core.aof.auto.percentage, v)),
     memory("auto-aof-rewrite-min-size", 0, "67108864").apply(|core, v| u64_of(&core.aof.auto.min_size, v)),
+    Directive::new("save", Kind::Custom(canonical_points), "3600 1 300 100 60 10000"),
+    flag("stop-writes-on-bgsave-error", "yes"),
     Directive::new("enable-debug-command", Kind::Enum(&["no", "yes", "local"]), "no").fixed(),
     // Limits.
     memory("maxmemory", 0, "0").apply(|core, v| u64_of(&core.keyspace.settings().maxmemory, v)),

@@ -180,6 +180,8 @@ impl Engine {
             let dir = dir.to_str().ok_or_else(|| Error::new("ERR the path of the directory is not UTF-8"))?;
             config.preset("dir", dir)?;
             config.preset("appendonly", "yes")?;
+            // The log has everything; who wants files beside it says so.
+            config.preset("save", "")?;
         }
         for (name, value) in &options.config {
             config.preset(name, value)?;
@@ -206,6 +208,7 @@ impl Engine {
             engine.core.own_directory()?;
             engine.recover()?;
         }
+        engine.core.aof.note_open();
         Ok(engine)
     }
 
@@ -230,7 +233,7 @@ impl Engine {
         recovery::read_log(&self.core, paths, has_base)
     }
 
-    /// Returns when all changes so far are on the disk, whatever the durability.
+    /// Returns when all changes so far are on the disk, whatever the durability; at once if changes are not logged.
     ///
     /// # Errors
     /// What is wrong with the disk.
@@ -260,10 +263,12 @@ impl Engine {
         }
     }
 
-    /// Writes all keys to the file in the engine's directory (`SAVE`). Whoever writes waits meanwhile. O(keys).
+    /// Writes all keys to the file in the engine's directory, as they are at one moment (`SAVE`); nobody else waits.
+    /// O(keys).
     ///
     /// # Errors
-    /// If the engine has no directory, or the file cannot be written: then it is as it was.
+    /// If the engine has no directory, or the file cannot be written: then it is as it was. If the file is being written
+    /// in the background.
     pub fn snapshot(&self) -> Result<()> {
         self.core.save().map(drop)
     }

@@ -41,6 +41,8 @@ errors! {
     DB_INDEX = "ERR DB index is out of range";
     /// Memory is used up and the policy frees none.
     OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
+    /// The file could not be written, and `stop-writes-on-bgsave-error` is on.
+    MISCONFIGURED = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
     /// Authentication is required.
     NO_AUTH = "NOAUTH Authentication required.";
     /// The keys are still being read from the disk.

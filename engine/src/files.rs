@@ -13,12 +13,27 @@ use crate::sys;
 /// # Errors
 /// Those of `write` and of the system; the file aside is then gone.
 pub fn replace<T>(path: &Path, write: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
+    replace_if(path, "", write, || Ok(()))
+}
+
+/// As [`replace`], if `may` still says so when the file is there. What it returns is held until the file is in its place.
+/// `mark` tells the file aside from those of others who write one for the same place at the same time.
+///
+/// # Errors
+/// Those of `write`, of `may` and of the system; the file aside is then gone.
+pub(crate) fn replace_if<T, G>(
+    path: &Path,
+    mark: &str,
+    write: impl FnOnce(&File) -> io::Result<T>,
+    may: impl FnOnce() -> io::Result<G>,
+) -> io::Result<T> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().display();
-    let aside = folder.join(format!("temp-{}-{name}", std::process::id()));
+    let aside = folder.join(format!("temp-{}{mark}-{name}", std::process::id()));
     let written = File::create(&aside).and_then(|file| {
         let result = write(&file)?;
         file.sync_all()?;
+        let _right = may()?;
         fs::rename(&aside, path)?;
         Ok(result)
     });

@@ -22,7 +22,19 @@ use crate::sync::atomic::Ordering::Relaxed;
 pub(crate) fn recover(core: &Core) -> Result<()> {
     core.loading.begin(core.keyspace.clock().millis());
     core.keyspace.hold_expired(true);
-    let result = if core.config.get("appendonly") == "yes" { recover_log(core) } else { core.load().map(drop) };
+    let result = if core.config.get("appendonly") == "yes" {
+        recover_log(core)
+    } else {
+        core.load().map(|_| {
+            // It may be turned on later, and then begins anew.
+            let place = place(core);
+            match Manifest::read(&place.folder, &place.name) {
+                Ok(manifest) => core.aof.place(place, manifest.unwrap_or_default()),
+                Err(e) => tracing::warn!("the manifest in {}: {e}", place.folder.display()),
+            }
+        })
+    };
+    core.aof.note_open();
     core.keyspace.hold_expired(false);
     core.loading.end();
     result

@@ -15,6 +15,11 @@ mod imp {
     pub(crate) type WriteGuard<'a, T> = parking_lot::RwLockWriteGuard<'a, T>;
     pub(crate) use parking_lot::{Mutex, MutexGuard, RwLock};
 
+    /// Lets a lock go to whoever waits for it, even if the caller is going to ask for it again at once.
+    pub(crate) fn unlock_fair<T>(guard: WriteGuard<'_, T>) {
+        parking_lot::RwLockWriteGuard::unlock_fair(guard);
+    }
+
     #[derive(Debug)]
     pub(crate) struct Condvar(parking_lot::Condvar);
 
@@ -48,6 +53,10 @@ mod imp {
     pub(crate) type ReadGuard<'a, T> = shuttle::sync::RwLockReadGuard<'a, T>;
     pub(crate) type WriteGuard<'a, T> = shuttle::sync::RwLockWriteGuard<'a, T>;
     pub(crate) type MutexGuard<'a, T> = shuttle::sync::MutexGuard<'a, T>;
+
+    pub(crate) fn unlock_fair<T>(guard: WriteGuard<'_, T>) {
+        drop(guard);
+    }
 
     #[derive(Debug, Default)]
     pub(crate) struct RwLock<T>(shuttle::sync::RwLock<T>);

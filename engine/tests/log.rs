@@ -1,9 +1,10 @@
 //! Engines that are opened again after a clean end, or after none: nothing that was logged is missing.
-
+#![allow(clippy::unwrap_used, clippy::panic)]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test may")]
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use carnelian::{Clock, Durability, Engine, ManualClock, Value};
@@ -255,4 +256,83 @@ fn what_is_changed_after_the_end_is_refused() {
     engine.close().unwrap();
     assert!(db.set("k", "w").unwrap_err().to_string().contains("has been closed"));
     assert_eq!(db.get("k").unwrap().unwrap(), b"v");
+}
+
+#[test]
+fn no_log_has_half_of_a_transfer_of_threads_that_go_on() {
+    const ACCOUNTS: u64 = 500;
+    let folder = Folder::new();
+    let engine = folder.open().unwrap();
+    let db = engine.db(0).unwrap();
+    let account = |n: u64| format!("account {}", n % ACCOUNTS);
+    for n in 0..ACCOUNTS {
+        db.set(account(n), "1000").unwrap();
+    }
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let copies: Vec<Folder> = std::thread::scope(|scope| {
+        for thread in 0..3_u64 {
+            let (db, stop) = (&db, &stop);
+            scope.spawn(move || {
+                let mut seed = thread;
+                while !stop.load(Relaxed) {
+                    seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    let (from, to) = (account(seed >> 20), account(seed >> 40));
+                    db.transaction([&from, &to], |t| t.decr_by(&from, 7).and_then(|_| t.incr_by(&to, 7))).unwrap();
+                }
+            });
+        }
+        let copies = (0..12).map(|n| {
+            if n % 4 == 1 {
+                engine.execute(&["BGREWRITEAOF"]).unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(3 + n));
+            folder.crash()
+        });
+        let copies = copies.collect();
+        stop.store(true, Relaxed);
+        copies
+    });
+    for (n, copy) in copies.iter().enumerate() {
+        let db = copy.open().unwrap_or_else(|e| panic!("copy {n}: {e}")).db(0).unwrap();
+        let value = |n| String::from_utf8(db.get(account(n)).unwrap().unwrap()).unwrap().parse::<i64>().unwrap();
+        assert_eq!((0..ACCOUNTS).map(value).sum::<i64>(), 1000 * ACCOUNTS as i64, "copy {n}");
+    }
+}
+
+#[test]
+fn waitaof_answers_when_all_before_it_is_on_the_disk() {
+    let folder = Folder::new();
+    let engine = Engine::open(folder.options().durability(Durability::Os)).unwrap();
+    engine.db(0).unwrap().set("k", "v").unwrap();
+    let log = engine.core().log();
+    let position = log.position();
+    assert!(log.synced() < position, "nobody has asked for it");
+    assert_eq!(format!("{:?}", engine.execute(&["WAITAOF", "1", "0", "0"]).unwrap()), "Array([Int(1), Int(0)])");
+    assert!(log.synced() >= position);
+    assert_eq!(format!("{:?}", engine.execute(&["WAITAOF", "0", "1", "1"]).unwrap()), "Array([Int(1), Int(0)])");
+}
+
+#[test]
+fn the_log_can_be_turned_on_and_off_while_it_runs() {
+    let folder = Folder::new();
+    let engine = Engine::open(folder.options().config("appendonly", "no")).unwrap();
+    fill(&engine, 0);
+    let info = |line: &str| format!("{:?}", engine.execute(&["INFO", "persistence"]).unwrap()).contains(line);
+    engine.execute(&["CONFIG", "SET", "appendonly", "yes"]).unwrap();
+    while !info("aof_enabled:1") || info("aof_rewrite_in_progress:1") {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    fill(&engine, 60);
+    assert_eq!(digest(&folder.crash().open().unwrap()), digest(&engine));
+    let logged = digest(&engine);
+    engine.execute(&["CONFIG", "SET", "appendonly", "no"]).unwrap();
+    fill(&engine, 120);
+    assert_eq!(digest(&folder.crash().open().unwrap()), logged, "what came later is not logged");
+    engine.execute(&["CONFIG", "SET", "appendonly", "yes"]).unwrap();
+    while !info("aof_enabled:1") || info("aof_rewrite_in_progress:1") {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(digest(&folder.crash().open().unwrap()), digest(&engine));
+    let nowhere = Engine::open(carnelian::Options::new()).unwrap();
+    assert!(nowhere.execute(&["CONFIG", "SET", "appendonly", "yes"]).is_err());
 }

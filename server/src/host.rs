@@ -42,6 +42,12 @@ impl Handle {
         stop(&self.shared);
     }
 
+    /// What a server does with its engine's file before it stops without being asked by a command: see
+    /// [`Core::save_before_end`](carnelian::command::Core::save_before_end).
+    pub(crate) fn save_before_end(&self) -> Result<()> {
+        self.shared.engine.core().save_before_end(None)
+    }
+
     /// TCP addresses that the server listens at.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.facts.addresses

@@ -272,6 +272,29 @@ fn fill_databases(client: &mut Client, seed: u64, values: Peer) {
     }
 }
 
+/// Collections that are too big to be written in one go.
+fn fill_big(client: &mut Client, values: Peer) {
+    for first in (0..4_000).step_by(500) {
+        for (command, key) in [("HSET", "big:hash"), ("SADD", "big:set"), ("ZADD", "big:zset"), ("RPUSH", "big:list")] {
+            let mut words = vec![command.to_owned(), key.to_owned()];
+            for n in first..first + 500 {
+                match command {
+                    "HSET" => words.extend([format!("field:{n}"), format!("value:{n}")]),
+                    "ZADD" => words.extend([format!("{}.5", n % 700), format!("member:{n}")]),
+                    _ => words.push(format!("member:{n}")),
+                }
+            }
+            client.call(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+    }
+    if values != Redis7 {
+        for n in (0..4_000).step_by(7) {
+            let deadline = (4_000_000_000_000_u64 + n).to_string();
+            client.call(&["HPEXPIREAT", "big:hash", &deadline, "FIELDS", "1", &format!("field:{n}")]);
+        }
+    }
+}
+
 fn text(reply: &Reply) -> String {
     String::from_utf8_lossy(reply.text().unwrap_or_default()).into_owned()
 }
@@ -372,6 +395,7 @@ fn cells(row: &Row, seed: u64) -> Vec<Cell> {
     let mut writer = row.writer.start(&[ARGUMENTS, row.directives, row.read].concat());
     let mut client = writer.connect();
     fill_databases(&mut client, seed, row.values);
+    fill_big(&mut client, row.values);
     let found = encodings(&mut client);
     let missing = ENCODINGS.iter().find(|wanted| !found.iter().any(|encoding| encoding == *wanted));
     assert_eq!(missing, None, "{}: {found:?}", row.name);

@@ -3,4 +3,7 @@
 pub mod clients;
 pub mod cpu;
 pub mod growth;
+pub mod log;
 pub mod memory;
+pub mod restart;
+pub mod save;

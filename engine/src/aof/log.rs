@@ -369,6 +369,16 @@ impl Listener for Log {
         }
     }
 
+    fn hurry(&self) -> Option<LogPosition> {
+        if !self.is_on() || self.trouble().is_some() {
+            return None;
+        }
+        let position = self.position();
+        self.shared.asked.fetch_max(position, Relaxed);
+        self.shared.nudge();
+        Some(position)
+    }
+
     fn effects(&self, effects: &[Effect]) -> LogPosition {
         if effects.is_empty() || !self.is_on() {
             return 0;

@@ -19,13 +19,19 @@ const FIRST: u64 = 1 << 20;
 /// The largest: reserving this much takes the system some milliseconds.
 const LARGEST: u64 = 64 << 20;
 
+/// Bytes whose pages are brought at once, ahead of time and by another thread: whoever appends is not to wait for them.
+/// Pages that are there and not filled yet are written twice, so they are not many.
+const AHEAD: usize = 256 << 10;
+
 /// A part of a file that is mapped and has its space on the disk.
 pub(super) struct Window {
-    map: MmapRaw,
+    map: Arc<MmapRaw>,
     /// Where it begins in the file.
     at: u64,
     /// Bytes of it that are used.
     used: usize,
+    /// Up to here its pages are there.
+    there: usize,
 }
 
 impl Window {
@@ -34,7 +40,14 @@ impl Window {
         sys::reserve(file, at, len)?;
         let bytes = usize::try_from(len).map_err(io::Error::other)?;
         let map = MmapOptions::new().offset(at).len(bytes).map_raw(file)?;
-        Ok(Self { map, at, used: 0 })
+        #[cfg(unix)]
+        // What is there is zeros: nothing is to be read ahead. Only advice.
+        let _ = map.advise(memmap2::Advice::Random);
+        Ok(Self { map: Arc::new(map), at, used: 0, there: 0 })
+    }
+
+    fn wants_pages(&self) -> bool {
+        self.there < self.map.len() && self.there - self.used < AHEAD / 2
     }
 
     fn left(&self) -> usize {
@@ -44,12 +57,34 @@ impl Window {
     /// Takes as many of `bytes` as there is room for, and returns how many.
     fn take(&mut self, bytes: &[u8]) -> usize {
         let n = bytes.len().min(self.left());
+        if self.used + n > self.there {
+            // Nobody was quick enough.
+            self.there = bring_pages(&self.map, self.there, self.used + n);
+        }
         // SAFETY: `used + n` is within the map, which is writable and ours alone: nobody makes a reference to its memory,
         // and `&mut self` is the only writer. Others may read the file; they see bytes.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.map.as_mut_ptr().add(self.used), n) };
         self.used += n;
         n
     }
+}
+
+/// Has the system bring pages, ready to be written to, from `there` on up to `least` or further. Returns up to where.
+#[cold]
+fn bring_pages(map: &MmapRaw, there: usize, least: usize) -> usize {
+    let end = least.max(there + AHEAD).min(map.len());
+    #[cfg(target_os = "linux")]
+    // Systems that do not know this bring each page when it is touched.
+    let _ = map.advise_range(memmap2::Advice::PopulateWrite, there, end - there);
+    end
+}
+
+/// What was made ready ahead of time.
+pub(super) enum Prepared {
+    /// Space behind all that there is.
+    Window(Window),
+    /// The pages of the window that begins there, up to a place in it.
+    Pages(u64, usize),
 }
 
 pub(super) struct Mapped {
@@ -85,6 +120,10 @@ impl Mapped {
             window => self.give(window?),
         }
         Ok(())
+    }
+
+    fn lacks_space(&self) -> bool {
+        self.room() < self.next_len(0) / 2
     }
 
     /// Bytes that can be appended without asking the system for anything.
@@ -124,20 +163,32 @@ impl Store for Mapped {
         self.file.clone()
     }
 
+    #[inline]
     fn is_low(&self) -> bool {
-        self.room() < self.next_len(0) / 2
+        self.windows.front().is_none_or(Window::wants_pages) || self.lacks_space()
     }
 
     fn wants_room(&self) -> Option<Reserve> {
+        if let Some(Window { map, at, there, .. }) = self.windows.front().filter(|window| window.wants_pages()) {
+            let (map, at, there) = (map.clone(), *at, *there);
+            return Some(Box::new(move || Ok(Room(Prepared::Pages(at, bring_pages(&map, there, 0))))));
+        }
         let (at, len) = (self.reserved, self.next_len(0));
         let file = self.file.clone();
-        self.is_low().then(|| Box::new(move || Window::reserve(&file, at, len).map(Room)) as Reserve)
+        let reserve = move || Ok(Room(Prepared::Window(Window::reserve(&file, at, len)?)));
+        self.lacks_space().then(|| Box::new(reserve) as Reserve)
     }
 
-    fn give_room(&mut self, Room(window): Room) {
-        // Somebody who could not wait may have reserved the same space meanwhile.
-        if window.at == self.reserved {
-            self.give(window);
+    fn give_room(&mut self, Room(prepared): Room) {
+        match prepared {
+            // Somebody who could not wait may have done the same meanwhile.
+            Prepared::Window(window) if window.at == self.reserved => self.give(window),
+            Prepared::Window(_) => {}
+            Prepared::Pages(at, there) => {
+                if let Some(window) = self.windows.iter_mut().find(|window| window.at == at) {
+                    window.there = window.there.max(there);
+                }
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::mapped::{Mapped, Window};
+use super::mapped::{Mapped, Prepared};
 use super::written::Written;
 
 /// Which kind of store segments have.
@@ -83,10 +83,10 @@ impl Disk for File {
     }
 }
 
-/// Reserved space.
-pub struct Room(pub(super) Window);
+/// Space that was made ready.
+pub struct Room(pub(super) Prepared);
 
-/// Reserves space.
+/// Makes space ready.
 pub type Reserve = Box<dyn FnOnce() -> io::Result<Room> + Send>;
 
 /// Opens a file to append to, made if it is not there, whose content ends at `len`: what is behind that is cut off.

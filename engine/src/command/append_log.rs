@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use super::connection::REDIS_VERSION;
+use super::persistence::{Claim, SavesState, SnapshotBy};
 use super::{Args, Categories, Context, Core, Flags, Group, Reply, Run, Spec};
 use crate::aof::{Kind, Log, Manifest, Segment, StoreKind};
 use crate::error::{Error, Result};
@@ -42,7 +42,6 @@ pub(crate) struct Place {
 }
 
 /// The log, its files and the thread that rewrites them.
-#[derive(Debug)]
 pub(crate) struct AppendLog {
     /// What is appended to.
     pub(crate) log: Arc<Log>,
@@ -50,12 +49,26 @@ pub(crate) struct AppendLog {
     files: Mutex<Option<(Place, Manifest)>>,
     worker: Mutex<Option<JoinHandle<()>>>,
     rewriting: AtomicBool,
+    /// It is to be written anew as soon as that can be.
+    pub(crate) scheduled: AtomicBool,
+    saves: Arc<SavesState>,
     /// The engine has been closed, and nothing may be changed any more.
     closed: AtomicBool,
     /// The log is to be on (`appendonly`).
     wanted: AtomicBool,
+    /// The engine is open: before, directives are only noted.
+    is_open: AtomicBool,
     pub(crate) auto: AutoRewrite,
     pub(crate) figures: LogFigures,
+}
+
+/// Whether the log is being written anew.
+enum Started {
+    Now,
+    /// Somebody else writes a snapshot.
+    Later,
+    /// It was already.
+    Already,
 }
 
 /// When the log is rewritten by itself.
@@ -89,14 +102,17 @@ pub(crate) struct LogFigures {
 const PATIENCE: u64 = 1000;
 
 impl AppendLog {
-    pub(crate) fn new(space: &Keyspace) -> Self {
+    pub(crate) fn new(space: &Keyspace, saves: Arc<SavesState>) -> Self {
         Self {
             log: Arc::new(Log::new(space.clock().clone())),
             files: Mutex::new(None),
             worker: Mutex::new(None),
             rewriting: AtomicBool::new(false),
+            scheduled: AtomicBool::new(false),
+            saves,
             closed: AtomicBool::new(false),
             wanted: AtomicBool::new(false),
+            is_open: AtomicBool::new(false),
             auto: AutoRewrite { percentage: AtomicU64::new(100), min_size: AtomicU64::new(64 << 20) },
             figures: LogFigures::default(),
         }
@@ -139,7 +155,10 @@ impl AppendLog {
                 space.ask_listeners();
                 Ok(())
             }
-            None => self.rewrite(space),
+            None => {
+                let claim = self.saves.claim(SnapshotBy::LogRewrite, |_| true);
+                self.rewrite(space, &claim.map_err(|_| io::Error::other("there is a snapshot already"))?)
+            }
         }
     }
 
@@ -147,11 +166,12 @@ impl AppendLog {
     ///
     /// # Errors
     /// Those of the system: then the files that there were are still the log.
-    pub(crate) fn rewrite(&self, space: &Keyspace) -> io::Result<()> {
+    fn rewrite(&self, space: &Keyspace, claim: &Claim) -> io::Result<()> {
         let mut files = self.files.lock();
         let Some((place, manifest)) = &mut *files else {
             return Err(io::Error::other("this engine has no directory to write a log to"));
         };
+        self.saves.own_directory().map_err(io::Error::other)?;
         std::fs::create_dir_all(&place.folder)?;
         let was_on = self.log.is_on();
         let increment = manifest.next_increment(&place.name);
@@ -165,7 +185,7 @@ impl AppendLog {
             *manifest = longer.clone();
         }
         let base = longer.next_base(&place.name);
-        let written = self.write_base(space, &place.folder.join(&base.name), segment);
+        let written = self.write_base(space, &place.folder.join(&base.name), segment, claim);
         if written.is_err() && !was_on {
             self.turn_off(space);
             let _ = std::fs::remove_file(&path);
@@ -181,17 +201,31 @@ impl AppendLog {
 
     /// Writes all keys to a file and has changes go to `segment` from the moment that the file is of. Returns the position
     /// of that moment and the length of the file.
-    fn write_base(&self, space: &Keyspace, path: &Path, segment: Segment) -> io::Result<(LogPosition, u64)> {
+    fn write_base(
+        &self,
+        space: &Keyspace,
+        path: &Path,
+        segment: Segment,
+        claim: &Claim,
+    ) -> io::Result<(LogPosition, u64)> {
+        let mut switched = None;
         let at_once = || {
-            let at = self.log.switch(segment)?;
+            let result = self.log.switch(segment);
             space.ask_listeners();
-            Ok(at)
+            claim.progress.is_called_off.fetch_or(result.is_err(), Relaxed);
+            switched = Some(result);
         };
-        files::replace(path, |file| {
-            let (out, _, at) = snapshot::save(space, &about(space), BufWriter::new(file), at_once)?;
+        let written = files::replace(path, |file| {
+            let about = self.saves.about(true);
+            let (out, ..) = snapshot::save(space, &about, BufWriter::new(file), at_once, &claim.progress)?;
             out.into_inner()?;
-            Ok((at, file.metadata()?.len()))
-        })
+            Ok(file.metadata()?.len())
+        });
+        match switched {
+            Some(Err(e)) => Err(e),
+            Some(Ok(at)) => written.map(|bytes| (at, bytes)),
+            None => written.and(Err(io::Error::other("there was no moment"))),
+        }
     }
 
     fn turn_off(&self, space: &Keyspace) {
@@ -207,6 +241,7 @@ impl AppendLog {
     /// What is wrong with the disk.
     pub(crate) fn close(&self) -> Result<()> {
         self.closed.store(true, Release);
+        self.saves.call_off(SnapshotBy::LogRewrite);
         if let Some(worker) = self.worker.lock().take() {
             // A panic there has been reported already.
             let _ = worker.join();
@@ -223,36 +258,41 @@ impl AppendLog {
         self.log.trouble().map(Error::disk)
     }
 
-    /// Has the log written anew on a thread of its own. False if that is under way.
-    fn start_rewrite(self: &Arc<Self>, space: &Arc<Keyspace>) -> io::Result<bool> {
+    /// Has the log written anew on a thread of its own, now or, if somebody else writes a snapshot, as soon as that can be.
+    fn start_rewrite(self: &Arc<Self>, space: &Arc<Keyspace>) -> io::Result<Started> {
         if self.closed.load(Relaxed) || self.rewriting.swap(true, AcqRel) {
-            return Ok(false);
+            return Ok(Started::Already);
         }
+        let started = self.claim_and_spawn(space);
+        if !matches!(started, Ok(Started::Now)) {
+            self.rewriting.store(false, Release);
+        }
+        self.scheduled.store(matches!(started, Ok(Started::Later)), Relaxed);
+        started
+    }
+
+    fn claim_and_spawn(self: &Arc<Self>, space: &Arc<Keyspace>) -> io::Result<Started> {
+        let Ok(claim) = self.saves.claim(SnapshotBy::LogRewrite, |_| false) else { return Ok(Started::Later) };
         let mut worker = self.worker.lock();
         if let Some(last) = worker.take() {
-            // It is at its end, or was never begun.
+            // It has said that it is done, which was all that it had left to do.
             let _ = last.join();
         }
         let (this, space) = (self.clone(), space.clone());
         let work = move || {
-            this.rewrite_and_note(&space);
+            this.rewrite_and_note(&space, &claim);
+            drop(claim);
             this.rewriting.store(false, Release);
         };
-        match std::thread::Builder::new().name("carnelian-rewrite".into()).spawn(work) {
-            Ok(thread) => *worker = Some(thread),
-            Err(e) => {
-                self.rewriting.store(false, Release);
-                return Err(e);
-            }
-        }
-        Ok(true)
+        *worker = Some(std::thread::Builder::new().name("carnelian-rewrite".into()).spawn(work)?);
+        Ok(Started::Now)
     }
 
-    fn rewrite_and_note(&self, space: &Keyspace) {
+    fn rewrite_and_note(&self, space: &Keyspace, claim: &Claim) {
         let (figures, began) = (&self.figures, Instant::now());
         figures.since.store(space.clock().millis(), Relaxed);
         tracing::info!("Background append only file rewriting started");
-        let result = self.rewrite(space);
+        let result = self.rewrite(space, claim);
         let secs = began.elapsed().as_secs();
         figures.since.store(0, Relaxed);
         figures.last_secs.store(i64::try_from(secs).unwrap_or(i64::MAX - 1) + 1, Relaxed);
@@ -275,7 +315,10 @@ impl AppendLog {
     /// be on and is not.
     pub(crate) fn tick(self: &Arc<Self>, space: &Arc<Keyspace>) {
         let patient = space.clock().millis().saturating_sub(self.figures.failed_at.load(Relaxed)) < PATIENCE;
-        if self.is_rewriting() || patient || !(self.has_grown() || self.log.needs_base() || self.is_missing()) {
+        if self.is_rewriting()
+            || patient
+            || !(self.scheduled.load(Relaxed) || self.has_grown() || self.log.needs_base() || self.is_missing())
+        {
             return;
         }
         if let Err(e) = self.start_rewrite(space) {
@@ -298,9 +341,12 @@ impl AppendLog {
 
     /// Turns the log on or off while the engine runs (`CONFIG SET appendonly`).
     pub(crate) fn turn(self: &Arc<Self>, space: &Arc<Keyspace>, on: bool) -> Result<(), String> {
-        if self.files.lock().is_none() {
-            // The engine is being opened, and reads the directive when it has read its files; or it has no directory.
+        if !self.is_open.load(Relaxed) {
+            // The directive is read when the files are.
             return Ok(());
+        }
+        if self.files.lock().is_none() {
+            return if on { Err("there is no directory, or its manifest cannot be read".into()) } else { Ok(()) };
         }
         self.wanted.store(on, Relaxed);
         if on && !self.log.is_on() {
@@ -309,6 +355,11 @@ impl AppendLog {
             self.turn_off(space);
         }
         Ok(())
+    }
+
+    /// Says that the engine is open.
+    pub(crate) fn note_open(&self) {
+        self.is_open.store(true, Relaxed);
     }
 
     /// Says that the log is to be on.
@@ -329,23 +380,16 @@ fn forget_history(place: &Place, manifest: &mut Manifest) -> io::Result<()> {
     manifest.write(&place.folder, &place.name)
 }
 
-/// What is told of the writer of a base.
-fn about(space: &Keyspace) -> [(&'static str, String); 5] {
-    [
-        ("redis-ver", REDIS_VERSION.to_owned()),
-        ("redis-bits", usize::BITS.to_string()),
-        ("ctime", (space.clock().millis() / 1000).to_string()),
-        ("used-mem", space.used_bytes().to_string()),
-        ("aof-base", "1".to_owned()),
-    ]
-}
-
 fn bgrewriteaof(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let core = context.core;
     match core.aof.start_rewrite(&core.keyspace) {
-        Ok(true) => reply.simple("Background append only file rewriting started"),
-        Ok(false) => return Err(Error::new("ERR Background append only file rewriting already in progress")),
-        Err(_) => {
+        Ok(Started::Now) => reply.simple("Background append only file rewriting started"),
+        Ok(Started::Later) => reply.simple("Background append only file rewriting scheduled"),
+        Ok(Started::Already) => {
+            return Err(Error::new("ERR Background append only file rewriting already in progress"));
+        }
+        Err(e) => {
+            tracing::warn!("Cannot rewrite the append only file: {e}");
             return Err(Error::new(
                 "ERR Can't execute an AOF background rewriting. Please check the server logs for more information.",
             ));

@@ -1,10 +1,10 @@
 //! What a command can see beside the keyspace: its caller, and the engine's core.
 
-use std::fs::File;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
 use super::blocking::Blocked;
+use super::directory::Directory;
 use super::host::Embedded;
 use super::loading::Loading;
 use super::monitor::Monitors;
@@ -36,7 +36,7 @@ pub struct Core {
     /// The commands.
     pub registry: Registry,
     /// The directives.
-    pub config: Config,
+    pub config: Arc<Config>,
     /// The sessions.
     pub clients: Arc<Clients>,
     /// Who hears what is published.
@@ -53,8 +53,8 @@ pub struct Core {
     pub(crate) aof: Arc<AppendLog>,
     /// What is known while keys are read.
     pub(crate) loading: Loading,
-    /// What keeps other processes out of the directory.
-    pub(crate) lock: OnceLock<File>,
+    /// The directory of its files.
+    pub(crate) directory: Arc<Directory>,
     /// What segments of the log are kept in, if that is not for a directive to say.
     pub(crate) log_store: OnceLock<StoreKind>,
     /// Connections to other servers.
@@ -97,13 +97,18 @@ impl Core {
     /// If the system has no thread to give.
     pub(crate) fn new(keyspace: Arc<Keyspace>, registry: Registry, config: Config) -> io::Result<Self> {
         let run = RunId::new(keyspace.clock().millis());
+        let config = Arc::new(config);
+        let directory = Arc::new(Directory::new(config.clone()));
+        let saves = Saves::new(keyspace.clone(), config.clone(), directory.clone(), run.since);
         let (clients, stats) = (Arc::<Clients>::default(), Arc::<EngineStats>::default());
-        let aof = Arc::new(AppendLog::new(&keyspace));
+        let aof = Arc::new(AppendLog::new(&keyspace, saves.share()));
         let background = {
             // Not the core itself: that waits for the thread's end.
             let (space, clients, stats, aof) = (keyspace.clone(), clients.clone(), stats.clone(), aof.clone());
+            let saves = saves.share();
             Background::start(keyspace.clone(), move || {
                 sample(&space, &clients, &stats);
+                saves.tick();
                 aof.tick(&space);
             })?
         };
@@ -124,10 +129,10 @@ impl Core {
             notifier,
             tracking,
             monitors: Monitors::default(),
-            saves: Saves::new(run.since),
+            saves,
             aof,
             loading: Loading::default(),
-            lock: OnceLock::new(),
+            directory,
             log_store: OnceLock::new(),
             peers: Peers::default(),
             auth: Auth::default(),
@@ -159,13 +164,19 @@ impl Core {
         if position == 0 { Ok(()) } else { self.aof.log.wait(position).map_err(Error::disk) }
     }
 
+    /// Why nothing may be changed, if that is so: it could not be kept.
+    #[inline]
+    pub(crate) fn refuses_writes(&self) -> Option<Error> {
+        if self.saves.refuses_writes() { Some(Error::MISCONFIGURED) } else { self.aof.refusal() }
+    }
+
     /// Refuses to change anything that could not be kept.
     ///
     /// # Errors
     /// What is wrong.
     #[inline]
     pub(crate) fn may_change(&self) -> Result<()> {
-        self.aof.refusal().map_or(Ok(()), Err)
+        self.refuses_writes().map_or(Ok(()), Err)
     }
 
     /// The client that stands for all callers in this process who keep no state.

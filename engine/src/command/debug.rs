@@ -165,7 +165,7 @@ fn reload(context: &mut Context<'_>, options: &[&[u8]], reply: &mut Reply<'_>) -
         return Err(Error::REENTERED);
     }
     if !is("nosave") {
-        context.core.save()?;
+        context.core.save_when_possible()?;
     }
     if !is("noflush") {
         context.on_everything(Access::Write, |view| {

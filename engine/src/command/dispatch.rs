@@ -288,7 +288,7 @@ fn enough_memory(core: &Core, now: u64, command: &Command) -> Result<()> {
 
 /// MISCONF: what would be changed could not be kept.
 fn disk_works(core: &Core, command: &Command) -> Result<()> {
-    match core.aof.refusal() {
+    match core.refuses_writes() {
         Some(error) if command.flags.contains(Flags::WRITE) || command.spec.name == "ping" => Err(error),
         _ => Ok(()),
     }

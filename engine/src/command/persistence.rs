@@ -1,76 +1,31 @@
-//! SAVE and LASTSAVE, and the file of an engine: where it is, and when it was last written.
+//! SAVE, BGSAVE and LASTSAVE, and the file of an engine: reading it, and having it written.
 
-use std::io::BufWriter;
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+mod points;
+mod saves;
 
-use super::connection::REDIS_VERSION;
-use super::{Args, Context, Core, Flags, Group, Reply, Run, Spec};
-use crate::clock::Millis;
+use super::{Args, Categories, Context, Core, Flags, Group, Reply, Run, Spec};
 use crate::error::{Error, Result};
-use crate::files;
 use crate::map::Map;
 use crate::operation::snapshot::{self, Summary};
-use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+pub(crate) use points::canonical as canonical_points;
+pub(crate) use saves::Claim;
+pub use saves::SnapshotBy;
+pub(super) use saves::{Saves, State as SavesState};
 
 pub(super) const COMMANDS: &[Spec] = &[
+    Spec::new("bgsave", -1, Group::Server, Run::Context(&bgsave))
+        .flags(Flags::ADMIN.union(Flags::NOSCRIPT).union(Flags::NO_ASYNC_LOADING))
+        .docs("1.0.0", "Writes all keys to the file in the background.", "O(1)", "[SCHEDULE]"),
     Spec::new("lastsave", 1, Group::Server, Run::Context(&lastsave))
         .flags(Flags::FAST.union(Flags::LOADING).union(Flags::STALE))
-        .categories(super::Categories::ADMIN.union(super::Categories::DANGEROUS))
+        .categories(Categories::ADMIN.union(Categories::DANGEROUS))
         .tips(&["nondeterministic_output"])
         .docs("1.0.0", "Says when the file was last written.", "O(1)", ""),
     Spec::new("save", 1, Group::Server, Run::Context(&save))
         .flags(Flags::ADMIN.union(Flags::NOSCRIPT).union(Flags::NO_ASYNC_LOADING).union(Flags::NO_MULTI))
-        .docs("1.0.0", "Writes all keys to the file, while nobody may write.", "O(N) for N keys", ""),
+        .docs("1.0.0", "Writes all keys to the file, and answers when that is done.", "O(N) for N keys", ""),
 ];
-
-/// What is known of the file.
-#[derive(Debug)]
-pub(crate) struct Saves {
-    /// Held while the file is written: two would write the same file aside.
-    writing: Mutex<()>,
-    /// When it was last written, in milliseconds.
-    last: AtomicU64,
-    /// The changes that it has.
-    changes: AtomicU64,
-    /// How often it was written.
-    count: AtomicU64,
-    /// Keys that were read from it, and those that had expired.
-    loaded: [AtomicU64; 2],
-}
-
-impl Saves {
-    pub(crate) fn new(now: Millis) -> Self {
-        Self {
-            writing: Mutex::new(()),
-            last: AtomicU64::new(now),
-            changes: AtomicU64::new(0),
-            count: AtomicU64::new(0),
-            loaded: Default::default(),
-        }
-    }
-
-    /// When the file was last written, in seconds.
-    pub(crate) fn last_secs(&self) -> u64 {
-        self.last.load(Relaxed) / 1000
-    }
-
-    /// How many of so many changes the file does not have.
-    pub(crate) fn missing(&self, changes: u64) -> u64 {
-        changes.saturating_sub(self.changes.load(Relaxed))
-    }
-
-    /// How often it was written.
-    pub(crate) fn count(&self) -> u64 {
-        self.count.load(Relaxed)
-    }
-
-    /// Keys that were read from it, and those that had expired.
-    pub(crate) fn loaded(&self) -> [u64; 2] {
-        [self.loaded[0].load(Relaxed), self.loaded[1].load(Relaxed)]
-    }
-}
 
 impl Core {
     /// Takes the directory for this process, for as long as the engine is open.
@@ -78,57 +33,51 @@ impl Core {
     /// # Errors
     /// If another process has it.
     pub fn own_directory(&self) -> Result<()> {
-        if self.lock.get().is_none() {
-            let dir = self.config.get("dir");
-            let lock = files::lock(Path::new(if dir.is_empty() { "." } else { &dir }))?;
-            // Whoever else has just taken it is of this process.
-            let _ = self.lock.set(lock);
+        self.directory.own()
+    }
+
+    /// Who writes a snapshot just now: there is one at a time.
+    pub fn snapshot_in_progress_by(&self) -> Option<SnapshotBy> {
+        self.saves.running()
+    }
+
+    /// Writes all keys to the file, as they are at one moment; nobody else waits. O(keys).
+    ///
+    /// # Errors
+    /// If the engine has no directory, or the file cannot be written: then it is as it was. If it is being written in the
+    /// background.
+    pub fn save(&self) -> Result<Summary> {
+        self.save_after(|by| by != SnapshotBy::BackgroundSave)
+    }
+
+    /// As [`save`](Self::save), but waits for what is written in the background.
+    pub(super) fn save_when_possible(&self) -> Result<Summary> {
+        self.save_after(|_| true)
+    }
+
+    fn save_after(&self, waits_for: impl Fn(SnapshotBy) -> bool) -> Result<Summary> {
+        let claim = self.saves.claim(SnapshotBy::Save, waits_for).map_err(|by| match by {
+            SnapshotBy::BackgroundSave if !self.keyspace.is_entered() => in_progress(),
+            _ => Error::REENTERED,
+        })?;
+        self.saves.save(&claim)
+    }
+
+    /// What is to be done to the file before the program ends: what is being written in the background is called off, and
+    /// the file is written if that is asked for, or if it is left to the configuration and there are save points.
+    ///
+    /// # Errors
+    /// As [`save`](Self::save).
+    pub fn save_before_end(&self, save: Option<bool>) -> Result<()> {
+        if self.loading.is_on() {
+            // What is there so far is not what there is to be saved.
+            return Ok(());
+        }
+        self.saves.call_off(SnapshotBy::BackgroundSave);
+        if save.unwrap_or_else(|| self.saves.has_points()) {
+            self.save_when_possible()?;
         }
         Ok(())
-    }
-
-    /// Where the file is.
-    ///
-    /// # Errors
-    /// If the engine has no directory.
-    fn snapshot_path(&self) -> Result<PathBuf> {
-        match self.config.get("dir") {
-            dir if dir.is_empty() => Err(Error::new("ERR this engine has no directory to save to")),
-            dir => Ok(Path::new(&dir).join(self.config.get("dbfilename"))),
-        }
-    }
-
-    /// Writes all keys to the file. Whoever writes waits meanwhile. O(keys).
-    ///
-    /// # Errors
-    /// If the engine has no directory, or the file cannot be written: then it is as it was.
-    pub fn save(&self) -> Result<Summary> {
-        let path = self.snapshot_path()?;
-        let _alone = self.saves.writing.lock();
-        self.own_directory()?;
-        let (now, began) = (self.keyspace.clock().millis(), Instant::now());
-        let about = [
-            ("redis-ver", REDIS_VERSION.to_owned()),
-            ("redis-bits", usize::BITS.to_string()),
-            ("ctime", (now / 1000).to_string()),
-            ("used-mem", self.keyspace.used_bytes().to_string()),
-            ("aof-base", "0".to_owned()),
-        ];
-        let written = files::replace(&path, |file| {
-            let (out, summary, ()) = snapshot::save(&self.keyspace, &about, BufWriter::new(file), || Ok(()))?;
-            out.into_inner()?;
-            Ok(summary)
-        });
-        let summary = written.map_err(|e| {
-            tracing::warn!("Failed saving the DB to {}: {e}", path.display());
-            Error::new(format!("ERR cannot save: {e}"))
-        })?;
-        let seconds = began.elapsed().as_secs_f64();
-        tracing::info!("DB saved on disk: {seconds:.3} seconds, {} keys in {}", summary.keys, path.display());
-        self.saves.last.store(now, Relaxed);
-        self.saves.changes.store(summary.changes, Relaxed);
-        self.saves.count.fetch_add(1, Relaxed);
-        Ok(summary)
     }
 
     /// Adds the keys of the file, if there is one. O(keys).
@@ -136,7 +85,7 @@ impl Core {
     /// # Errors
     /// If the engine has no directory, or the file cannot be read or is damaged.
     pub fn load(&self) -> Result<Option<Summary>> {
-        let (path, began) = (self.snapshot_path()?, Instant::now());
+        let (path, began) = (self.saves.path()?, std::time::Instant::now());
         let bytes = match Map::open(&path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -155,10 +104,7 @@ impl Core {
             summary.keys,
             summary.expired
         );
-        self.saves.changes.store(summary.changes, Relaxed);
-        for (figure, n) in self.saves.loaded.iter().zip([summary.keys, summary.expired]) {
-            figure.store(n, Relaxed);
-        }
+        self.saves.note_loaded(&summary);
         Ok(Some(summary))
     }
 }
@@ -169,7 +115,44 @@ fn save(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Resul
     Ok(())
 }
 
+fn bgsave(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    let is_scheduled = match *args.from(1) {
+        [] => false,
+        [word] if word.eq_ignore_ascii_case(b"schedule") => true,
+        _ => return Err(Error::SYNTAX),
+    };
+    let saves = &context.core.saves;
+    saves.path()?;
+    let claim = match context.held {
+        // In a transaction nothing begins.
+        Some(_) => Err(saves.running().unwrap_or(SnapshotBy::LogRewrite)),
+        None => saves.claim(SnapshotBy::BackgroundSave, |by| by == SnapshotBy::Save),
+    };
+    match claim {
+        Ok(claim) => {
+            saves.save_in_background(claim)?;
+            reply.simple("Background saving started");
+        }
+        Err(SnapshotBy::BackgroundSave) => return Err(in_progress()),
+        Err(_) if is_scheduled || context.held.is_some() => {
+            saves.schedule();
+            reply.simple("Background saving scheduled");
+        }
+        Err(_) => {
+            return Err(Error::new(
+                "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to \
+                 schedule a BGSAVE whenever possible.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn in_progress() -> Error {
+    Error::new("ERR Background save already in progress")
+}
+
 fn lastsave(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    reply.int(context.core.saves.last_secs() as i64);
+    reply.int(context.core.saves.saved_secs() as i64);
     Ok(())
 }

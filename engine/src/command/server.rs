@@ -4,7 +4,7 @@ use super::introspection::help;
 use super::{Args, Categories, Context, Flags, Group, Reply, Run, ShutdownOptions, Spec};
 use crate::codec::num;
 use crate::error::{Error, Result};
-use crate::keyspace::View;
+use crate::keyspace::{Access, View};
 use crate::operation::generic;
 
 const ALL_SHARDS: &[&str] = &["request_policy:all_shards", "response_policy:all_succeeded"];
@@ -28,7 +28,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         .categories(Categories::KEYSPACE)
         .tips(&["request_policy:all_shards", "response_policy:agg_sum"])
         .docs("1.0.0", "Counts the keys of the database.", "O(1)", ""),
-    Spec::new("flushall", -1, Group::Server, Run::Everything(&flushall))
+    Spec::new("flushall", -1, Group::Server, Run::Context(&flushall))
         .flags(Flags::WRITE)
         .categories(Categories::KEYSPACE.union(Categories::DANGEROUS))
         .tips(ALL_SHARDS)
@@ -90,9 +90,13 @@ fn in_background(args: &Args<'_>) -> Result<bool> {
     }
 }
 
-fn flushall(view: &mut View<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    let background = in_background(args)?;
-    generic::flush(view, None, background);
+fn flushall(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    let (core, background) = (context.core, in_background(args)?);
+    let changes = context.on_everything(Access::Write, |view| {
+        generic::flush(view, None, background);
+        Ok(core.keyspace.changes() + view.recorded())
+    })?;
+    core.saves.flushed(changes);
     reply.ok();
     Ok(())
 }
@@ -167,8 +171,8 @@ fn shutdown(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -
         }
         Some(options) => {
             // An engine that is part of another program refuses, and should not have written anything then.
-            if options.save == Some(true) && context.core.host().may_shutdown() {
-                let saved = context.core.save();
+            if context.core.host().may_shutdown() {
+                let saved = context.core.save_before_end(options.save);
                 if saved.is_err() && !options.force {
                     return Err(Error::new("ERR Errors trying to SHUTDOWN. Check logs."));
                 }

@@ -249,6 +249,11 @@ fn run(context: &mut Context<'_>, transaction: &Transaction, reply: &mut Reply<'
     if transaction.queue.flags.contains(Flags::DENYOOM) && !core.keyspace.make_room(context.now) {
         return Err(Error::OUT_OF_MEMORY);
     }
+    if transaction.queue.flags.contains(Flags::WRITE)
+        && let Some(why) = core.refuses_writes()
+    {
+        return Err(Error::new(format!("EXECABORT Transaction discarded because of: {}", why.text())));
+    }
     let mut view = transaction.lock(core, context.caller.db, context.now)?;
     if transaction.watched.are_stale(&mut view)? {
         reply.null_array();

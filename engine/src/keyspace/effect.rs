@@ -143,6 +143,11 @@ pub trait Listener: Send + Sync {
     fn effects(&self, _effects: &[Effect]) -> LogPosition {
         0
     }
+    /// Has everything that it has taken brought to the disk at once, and says up to which position that is; `None` if it
+    /// keeps nothing.
+    fn hurry(&self) -> Option<LogPosition> {
+        None
+    }
     /// Takes the names of keys that one command has changed, in the order in which it did. A name may come twice.
     fn changed(&self, _keys: &[Box<[u8]>]) {}
     /// Hears that all keys of some database are gone.

@@ -159,6 +159,11 @@ impl<'a> ValueRef<'a> {
         })
     }
 
+    /// The bytes of a short string, none for all else.
+    fn inline(self) -> &'a [u8] {
+        if let Self::Inline(bytes) = self { bytes } else { b"" }
+    }
+
     /// Starts to bring an element closer, if this is a big collection in which elements are found by their hash.
     pub(super) fn probe(self, element: u64) -> Option<ElementProbe<'a>> {
         match self {
@@ -307,6 +312,24 @@ impl EntryPtr {
         drop(unsafe { self.take_value() });
     }
 
+    /// Another entry that says the same, epoch and clock included; a long string is shared. O(length).
+    ///
+    /// # Safety
+    /// The entry is alive and, but for its clock, not changed meanwhile.
+    pub(super) unsafe fn copy(self) -> Self {
+        // SAFETY: passed on to the caller.
+        let entry = unsafe { self.get() };
+        let value = match (entry.value(), entry.value().to_owned()) {
+            (ValueRef::Int(n), _) => NewValue::Int(n),
+            (_, Some(value)) => NewValue::Owned(value),
+            (value, None) => NewValue::Bytes { bytes: value.inline(), raw: entry.is_raw() },
+        };
+        let copy = Self::new(entry.key(), value, entry.deadline(), entry.epoch());
+        // SAFETY: it has just been made.
+        unsafe { copy.get() }.set_clock(entry.clock());
+        copy
+    }
+
     /// Frees the entry and gives its value, if that has an allocation of its own.
     ///
     /// # Safety
@@ -320,6 +343,83 @@ impl EntryPtr {
             dealloc(self.0.as_ptr(), shape.layout());
             value
         }
+    }
+}
+
+/// Entries that are in no table, and freed with this.
+#[derive(Default)]
+pub(super) struct Loose {
+    entries: Vec<EntryPtr>,
+    bytes: usize,
+}
+
+impl Loose {
+    /// Adds an entry.
+    ///
+    /// # Safety
+    /// The entry is alive and in no table, and the caller gives it up.
+    pub(super) unsafe fn push(&mut self, entry: EntryPtr) {
+        // SAFETY: passed on to the caller.
+        self.bytes += unsafe { entry.get() }.bytes();
+        self.entries.push(entry);
+    }
+
+    /// Takes all entries of another. O(1) where there were none.
+    pub(super) fn append(&mut self, other: &mut Self) {
+        if self.entries.is_empty() {
+            std::mem::swap(self, other);
+        }
+        self.bytes += std::mem::take(&mut other.bytes);
+        self.entries.append(&mut other.entries);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Bytes of all of them.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
+        // SAFETY: they are alive until they are freed below, and nobody changes them.
+        self.entries.iter().map(|p| unsafe { p.get() })
+    }
+
+    /// Where the entry of a key is.
+    pub(super) fn find(&self, key: &[u8]) -> Option<usize> {
+        self.iter().position(|entry| entry.has_key(key))
+    }
+
+    pub(super) fn get_mut(&mut self, at: usize) -> Option<EntryMut<'_>> {
+        // SAFETY: it is alive and, while `self` is borrowed, used through this alone.
+        self.entries.get(at).map(|p| unsafe { p.get_mut() })
+    }
+
+    /// Takes an entry out, which is then in `into`.
+    pub(super) fn hand_over(&mut self, at: usize, into: &mut Self) {
+        if at < self.entries.len() {
+            let entry = self.entries.swap_remove(at);
+            // SAFETY: it is alive, and just became nobody's.
+            unsafe {
+                self.bytes = self.bytes.saturating_sub(entry.get().bytes());
+                into.push(entry);
+            }
+        }
+    }
+
+    /// Frees all of them.
+    pub(super) fn clear(&mut self) {
+        self.bytes = 0;
+        // SAFETY: they are ours alone, and forgotten one by one.
+        self.entries.drain(..).for_each(|p| unsafe { p.free() });
+    }
+}
+
+impl Drop for Loose {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 
@@ -611,11 +711,12 @@ impl<'a> EntryMut<'a> {
     }
 
     /// Overwrites the entry with what a new one of the same size would hold. False, and nothing done, if the sizes
-    /// or the places of the fields differ.
+    /// or the places of the fields differ, or the entry is of another epoch: a snapshot will want what it holds.
     pub(super) fn overwrite(&mut self, value: &NewValue<'_>, deadline: Option<Millis>, epoch: bool) -> bool {
         let shape = self.read().shape();
         let kind = self.read().kind();
         let fits = deadline.is_some() == shape.deadline_at().is_some()
+            && (shape.tag & EPOCH != 0) == epoch
             && match value {
                 NewValue::Bytes { bytes, .. } => kind == Kind::Inline && bytes.len() == shape.value_len,
                 NewValue::Int(_) => kind == Kind::Int,
@@ -633,7 +734,6 @@ impl<'a> EntryMut<'a> {
             self.set_deadline(deadline);
         }
         self.set_flag(RAW, matches!(value, NewValue::Bytes { raw: true, .. }));
-        self.set_flag(EPOCH, epoch);
         true
     }
 

@@ -12,10 +12,11 @@ mod interest;
 mod prefetch;
 mod reclaim;
 mod settings;
+mod snapshot;
 mod stripe;
 mod taken;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod typed;
 mod view;
 mod waiters;
@@ -27,6 +28,7 @@ pub use entry::{Entry, EntryMut, IntMut, NewValue, ValueMut, ValueRef};
 pub(crate) use evict::random;
 pub use prefetch::ElementOf;
 pub use settings::{Policy, Settings};
+pub use snapshot::{Batch, Kept, Piece, Snapshot};
 pub use stripe::{KeyTable, Stripe, TableId};
 pub use taken::Taken;
 pub use typed::{Collection, Edit};
@@ -119,6 +121,7 @@ pub struct Keyspace {
     wanted: AtomicU8,
     listeners: RwLock<Vec<Arc<dyn Listener>>>,
     reclaimer: Reclaimer,
+    capturing: snapshot::Capturing,
     eviction_pool: Mutex<evict::Pool>,
     expiry_cursor: AtomicU64,
 }
@@ -165,6 +168,7 @@ impl Keyspace {
             wanted: AtomicU8::new(0),
             listeners: RwLock::default(),
             reclaimer: Reclaimer::default(),
+            capturing: snapshot::Capturing::default(),
             eviction_pool: Mutex::default(),
             expiry_cursor: AtomicU64::new(0),
         }
@@ -316,6 +320,11 @@ impl Keyspace {
     fn note_wanted(&self, listeners: &[Arc<dyn Listener>]) {
         let wanted = listeners.iter().fold(Wants::empty(), |all, l| all | l.wants());
         self.wanted.store(wanted.bits(), Relaxed);
+    }
+
+    /// Whether this thread holds a view of it.
+    pub(crate) fn is_entered(&self) -> bool {
+        view::is_inside(self)
     }
 
     /// Says whether expired keys are only hidden, as while loading and on a replica.

@@ -8,6 +8,8 @@ mod evict;
 #[cfg(shuttle)]
 mod interleave;
 #[cfg(shuttle)]
+mod interleave_snapshot;
+#[cfg(shuttle)]
 mod interleave_waiting;
 #[cfg(shuttle)]
 mod interleave_watching;
@@ -54,7 +56,7 @@ fn set(space: &Keyspace, db: u32, key: &[u8], value: &[u8], deadline: Option<u64
 }
 
 /// Checks what is counted against what is there: bytes, deadlines, keys.
-fn check_accounts(space: &Keyspace) {
+pub(crate) fn check_accounts(space: &Keyspace) {
     let mut all_bytes = 0;
     let mut sizes = std::collections::BTreeMap::<u32, super::DbSize>::new();
     for (i, cell) in space.stripes.iter().enumerate() {
@@ -67,6 +69,8 @@ fn check_accounts(space: &Keyspace) {
                 keys += 1;
                 deadlines += usize::from(entry.deadline().is_some());
                 entry_bytes += entry.bytes();
+                assert!(space.snapshot_runs() || entry.epoch() == stripe.epoch, "an entry left behind by a snapshot");
+                assert!(space.snapshot_runs() || !entry.value().is_in_pieces(), "a collection that goes on noting");
                 assert_eq!(space.stripe_of(space.hasher.hash(entry.key())), i, "a key in a foreign stripe");
                 assert!(entry.deadline().is_none_or(|d| table.earliest() <= d), "a deadline before the earliest");
             });
@@ -79,9 +83,11 @@ fn check_accounts(space: &Keyspace) {
             size.deadlines += deadlines;
         }
         assert_eq!(cell.bytes.load(Relaxed), bytes, "stripe {i}");
+        assert!(space.snapshot_runs() || !stripe.is_captured(), "a table that no snapshot will release");
         all_bytes += bytes;
     }
     assert_eq!(space.data_bytes(), all_bytes);
+    assert!(space.snapshot_runs() || space.kept_for_snapshot().now() == 0);
     let sizes: Vec<_> = sizes.into_iter().filter(|(_, size)| size.keys > 0).collect();
     assert_eq!(space.db_sizes(), sizes);
 }

@@ -99,6 +99,18 @@ impl<T: Collection> Edit<'_, T> {
         self.changed = true;
     }
 
+    /// Puts another value in the place of this one, as a whole: that is not to be done through a reference.
+    pub fn replace(&mut self, value: T) {
+        match &mut self.state {
+            State::InPlace(at, _) => {
+                // SAFETY: as in `deref_mut`.
+                let old = std::mem::replace(unsafe { at.as_mut() }, value);
+                self.table.retire_value(&self.key, old.into());
+            }
+            State::New(new) => *new = value,
+        }
+    }
+
     /// Whether the key was not there.
     pub fn is_new(&self) -> bool {
         matches!(self.state, State::New(_))

@@ -43,6 +43,25 @@ struct Heard {
     flushed: bool,
 }
 
+impl Heard {
+    /// An empty one, which the last view of this thread may have left.
+    fn spare() -> Box<Self> {
+        // A thread that ends may have none any more.
+        SPARE.try_with(Cell::take).ok().flatten().unwrap_or_default()
+    }
+
+    /// Empties it, but for the memory of what is there with every change.
+    fn clear(&mut self) {
+        let mut effects = std::mem::take(&mut self.effects);
+        effects.clear();
+        // A transaction's worth is not kept.
+        if effects.capacity() > 64 {
+            effects = Vec::new();
+        }
+        *self = Self { effects, ..Self::default() };
+    }
+}
+
 /// What a view has done so far that its end will look at.
 pub(super) struct Marks {
     pub(super) changed: bool,
@@ -58,7 +77,7 @@ impl Marks {
     }
 
     fn heard(&mut self) -> &mut Heard {
-        self.heard.get_mut().get_or_insert_default()
+        self.heard.get_mut().get_or_insert_with(Heard::spare)
     }
 
     /// Notes that there is a key where there was none.
@@ -72,7 +91,7 @@ impl Marks {
     /// Notes that somebody has looked for a key in vain.
     #[cold]
     fn note_miss(&self, db: u32, key: &Key<'_>) {
-        let mut heard = self.heard.take().unwrap_or_default();
+        let mut heard = self.heard.take().unwrap_or_else(Heard::spare);
         heard.events.push((db, Event::new(EventClass::KeyMiss, "keymiss"), key.bytes.to_vec()));
         self.heard.set(Some(heard));
     }
@@ -101,6 +120,8 @@ impl Marks {
 }
 
 per_thread! {
+    /// What the last view of this thread had to tell, for the next one to use again.
+    static SPARE: Cell<Option<Box<Heard>>> = const { Cell::new(None) };
     /// The keyspace in which this thread holds a view, by address (0 for none), and how many others there are.
     static ENTERED: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
     /// The others: a thread may hold views of several keyspaces, one of each.
@@ -572,6 +593,11 @@ impl<'k> View<'k> {
         self.changes
     }
 
+    /// Has the log brought to the disk at once, and says up to where; `None` if there is none.
+    pub fn hurry_log(&self) -> Option<LogPosition> {
+        self.space.listeners.read().iter().filter_map(|listener| listener.hurry()).max()
+    }
+
     /// The look-ups so far, for a caller that counts those of many views together.
     #[inline]
     pub fn take_reads(&mut self) -> Reads {
@@ -652,7 +678,7 @@ impl<'k> View<'k> {
 
     #[cold]
     fn tell(&mut self) {
-        let heard = self.marks.heard.take().unwrap_or_default();
+        let Some(mut heard) = self.marks.heard.take() else { return };
         let listeners = self.space.listeners.read();
         for listener in listeners.iter() {
             self.position = self.position.max(listener.effects(&heard.effects));
@@ -680,6 +706,8 @@ impl<'k> View<'k> {
             self.left = true;
             waiters::wake(&heard.served);
         }
+        heard.clear();
+        let _ = SPARE.try_with(|spare| spare.set(Some(heard)));
     }
 }
 
@@ -693,6 +721,24 @@ impl Drop for View<'_> {
         if !self.left {
             leave(self.space);
         }
+    }
+}
+
+/// A thread that is in a keyspace as if it held a view, without one.
+pub(super) struct Inside<'k>(&'k Keyspace);
+
+impl<'k> Inside<'k> {
+    /// # Errors
+    /// [`Error::REENTERED`] from within a view.
+    pub(super) fn enter(space: &'k Keyspace) -> Result<Self> {
+        enter(space)?;
+        Ok(Self(space))
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        leave(self.0);
     }
 }
 

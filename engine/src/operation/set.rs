@@ -36,7 +36,7 @@ pub fn add<'a>(view: &mut View<'_>, key: &Key<'_>, members: impl Iterator<Item =
     if !set.is_new() {
         set.expect(many, limits);
     } else if let Some(first) = members.clone().next() {
-        *set = Set::beginning_with(first, many, limits);
+        set.replace(Set::beginning_with(first, many, limits));
     }
     let added = members.clone().filter(|member| set.insert(member, limits)).count();
     if added > 0 {
@@ -169,7 +169,7 @@ pub fn pop(view: &mut View<'_>, key: &Key<'_>, count: usize) -> Result<Packed> {
     }
     let is_gone = popped.len() == len;
     if is_gone {
-        *set = Set::default();
+        set.replace(Set::default());
     } else {
         popped.iter().for_each(|member| {
             set.remove(member);
@@ -180,7 +180,7 @@ pub fn pop(view: &mut View<'_>, key: &Key<'_>, count: usize) -> Result<Packed> {
             set.for_each(|item| {
                 rest.insert(item.bytes(&mut buffer), limits);
             });
-            *set = rest;
+            set.replace(rest);
         }
     }
     if popped.is_empty() {
@@ -222,7 +222,7 @@ pub fn move_member(view: &mut View<'_>, from: &Key<'_>, to: &Key<'_>, member: &[
     if !was_there {
         let mut set = view.edit_or_create::<Set>(to)?;
         if set.is_new() {
-            *set = Set::beginning_with(member, 1, limits);
+            set.replace(Set::beginning_with(member, 1, limits));
         }
         set.insert(member, limits);
         set.mark_changed();

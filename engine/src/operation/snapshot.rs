@@ -1,6 +1,7 @@
 //! Whole keyspaces as RDB files.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::{self, Seek, Write};
 
 use crossbeam_channel::{Sender, bounded};
@@ -8,8 +9,9 @@ use crossbeam_channel::{Sender, bounded};
 use super::generic::{format, limits};
 use super::string;
 use crate::clock::Millis;
-use crate::keyspace::{Access, Effect, Entry, Key, Keyspace, NewValue, View};
+use crate::keyspace::{Access, Batch, DbSize, Effect, Key, Keyspace, NewValue, View};
 use crate::rdb::{self, About, Damaged, FileWriter, Loaded, Part};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 /// What was written or read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -26,49 +28,95 @@ pub struct Summary {
     pub len: usize,
 }
 
-/// Writes all keys as a file, with pairs of names and values about the writer. All stripes are held for reading
-/// meanwhile: the file is one moment, and whoever writes waits. O(keys).
+/// How far the writing of a file has come, for others to see; and whether it is wanted any more.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Keys that have been written.
+    pub keys: AtomicU64,
+    /// Keys that will have been written.
+    pub total: AtomicU64,
+    /// Changes of the keyspace before the file's moment.
+    pub changes: AtomicU64,
+    /// Set by whoever calls it off.
+    pub is_called_off: AtomicBool,
+}
+
+/// Writes all keys as a file, with pairs of names and values about the writer. The file is one moment, in which `at_once`
+/// runs while nobody can read or write; everybody goes on meanwhile. O(keys).
 ///
 /// # Errors
-/// Those of `out`.
+/// Those of `out`; if it is called off; if there is a snapshot already; from within a view.
 pub fn save<W: Write + Seek, R>(
     space: &Keyspace,
     about: &[(&str, String)],
     out: W,
-    at_once: impl FnOnce() -> io::Result<R>,
+    at_once: impl FnOnce() -> R,
+    progress: &Progress,
 ) -> io::Result<(W, Summary, R)> {
-    let now = space.clock().millis();
-    let mut view = View::all(space, 0, now, Access::Read).map_err(io::Error::other)?;
-    let at_once = at_once()?;
-    let mut file = FileWriter::begin(out, format(space.settings()), about)?;
-    let mut summary = Summary { changes: space.changes(), ..Summary::default() };
-    for db in 0..space.databases() {
-        view.select(db).map_err(io::Error::other)?;
-        let size = view.db_size();
-        if size.keys == 0 {
-            continue;
-        }
-        file.database(db, size.keys, size.deadlines)?;
-        let mut result = Ok(());
-        for table in view.tables() {
-            table.for_each(|entry| {
-                if result.is_ok() {
-                    result = file.key(entry.key(), entry.value(), about_entry(&view, entry));
-                    summary.keys += 1;
-                }
-            });
-        }
-        result?;
-    }
-    Ok((file.finish()?, summary, at_once))
+    save_with(space, about, out, at_once, progress, || ())
 }
 
-fn about_entry(view: &View<'_>, entry: Entry<'_>) -> About {
-    let policy = view.space().settings().policy();
+/// As [`save`]; runs `between` before each step of the walk.
+fn save_with<W: Write + Seek, R>(
+    space: &Keyspace,
+    writer: &[(&str, String)],
+    out: W,
+    at_once: impl FnOnce() -> R,
+    progress: &Progress,
+    mut between: impl FnMut(),
+) -> io::Result<(W, Summary, R)> {
+    let (mut snapshot, result) = space.begin_snapshot(at_once).map_err(io::Error::other)?;
+    let mut summary = Summary { changes: snapshot.changes(), ..Summary::default() };
+    let sizes: BTreeMap<u32, DbSize> = snapshot.sizes().iter().copied().collect();
+    progress.changes.store(summary.changes, Relaxed);
+    progress.total.store(sizes.values().map(|size| size.keys as u64).sum(), Relaxed);
+    let mut file = FileWriter::begin(out, format(space.settings()), writer)?;
+    let mut db = None;
+    loop {
+        between();
+        let Some(batch) = snapshot.step().map_err(io::Error::other)? else { break };
+        if progress.is_called_off.load(Relaxed) {
+            return Err(called_off());
+        }
+        if db != Some(batch.db) {
+            let size = sizes.get(&batch.db).copied().unwrap_or_default();
+            file.database(batch.db, size.keys, size.deadlines)?;
+            db = Some(batch.db);
+        }
+        for entry in batch.entries() {
+            file.key(entry.key(), entry.value(), about(space, &batch, entry.deadline(), entry.clock()))?;
+        }
+        if let Some(piece) = batch.piece() {
+            if piece.is_first {
+                file.begin_pieces(piece.key(), piece.whole(), about(space, &batch, piece.deadline(), piece.clock()))?;
+            }
+            file.piece(piece.whole(), piece.elements)?;
+        }
+        summary.keys += batch.keys() as u64;
+        progress.keys.store(summary.keys, Relaxed);
+    }
+    Ok((file.finish()?, summary, result))
+}
+
+/// Writes a file without keys.
+///
+/// # Errors
+/// Those of `out`.
+pub fn save_nothing<W: Write + Seek>(space: &Keyspace, about: &[(&str, String)], out: W) -> io::Result<W> {
+    FileWriter::begin(out, format(space.settings()), about)?.finish()
+}
+
+/// The error of whatever is called off.
+pub(crate) fn called_off() -> io::Error {
+    io::Error::new(io::ErrorKind::Interrupted, "it was called off")
+}
+
+fn about(space: &Keyspace, batch: &Batch<'_>, deadline: Option<Millis>, clock: u32) -> About {
+    let policy = space.settings().policy();
     About {
-        deadline: entry.deadline(),
-        idle: policy.is_lru().then(|| view.idle_secs(entry)),
-        frequency: policy.is_lfu().then(|| view.frequency(entry).min(255) as u8),
+        deadline,
+        idle: policy.is_lru().then(|| batch.idle_secs(clock)),
+        frequency: policy.is_lfu().then(|| batch.frequency(clock).min(255) as u8),
     }
 }
 
@@ -187,3 +235,7 @@ fn put(space: &Keyspace, now: Millis, read: Read<'_>) {
     });
     view.close();
 }
+
+#[cfg(test)]
+#[cfg(not(shuttle))]
+mod tests;

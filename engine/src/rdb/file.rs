@@ -7,11 +7,13 @@ use std::borrow::Cow;
 use std::io::{self, Seek, SeekFrom, Write};
 
 use super::read::{Damaged, Reader};
+use super::save::{begin_whole, kind_of_whole, save_piece};
 use super::write::Writer;
 use super::{Dialect, Format, Limits, Loaded, is_readable, kind, kind_of, load, save};
 use crate::clock::Millis;
 use crate::codec::crc64::{combine, crc64};
 use crate::keyspace::ValueRef;
+use crate::value::{Elements, Whole};
 
 /// Marks between keys.
 mod mark {
@@ -92,6 +94,31 @@ impl<W: Write + Seek> FileWriter<W> {
     /// # Errors
     /// As [`begin`](Self::begin).
     pub fn key(&mut self, key: &[u8], value: ValueRef<'_>, about: About) -> io::Result<()> {
+        self.begin_key(key, kind_of(value, self.format), about);
+        save(value, self.format, &mut self.writer);
+        self.send(CHUNK)
+    }
+
+    /// Begins to write a key whose elements come in pieces: so many as `whole` says.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub fn begin_pieces(&mut self, key: &[u8], whole: Whole, about: About) -> io::Result<()> {
+        self.begin_key(key, kind_of_whole(whole, self.format), about);
+        begin_whole(whole, self.format, &mut self.writer);
+        self.send(CHUNK)
+    }
+
+    /// Goes on with such a key.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub fn piece(&mut self, whole: Whole, elements: &Elements) -> io::Result<()> {
+        save_piece(whole, elements, self.format, &mut self.writer);
+        self.send(CHUNK)
+    }
+
+    fn begin_key(&mut self, key: &[u8], kind: u8, about: About) {
         let writer = &mut self.writer;
         if let Some(at) = about.deadline {
             writer.byte(mark::DEADLINE_MILLIS);
@@ -105,12 +132,9 @@ impl<W: Write + Seek> FileWriter<W> {
             writer.byte(mark::FREQUENCY);
             writer.byte(frequency);
         }
-        let kind = kind_of(value, self.format);
         self.has_field_deadlines |= matches!(kind, kind::HASH_METADATA | kind::HASH_2);
         writer.byte(kind);
         writer.string(key);
-        save(value, self.format, writer);
-        self.send(CHUNK)
     }
 
     /// Writes the end and the header, and gives `out` back.

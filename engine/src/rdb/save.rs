@@ -3,7 +3,8 @@
 use super::write::Writer;
 use super::{Dialect, Format, kind, stream};
 use crate::keyspace::ValueRef;
-use crate::value::{Hash, List, Set, SortedSet};
+use crate::value::listpack::Item;
+use crate::value::{Elements, Hash, List, Set, SortedSet, Whole, WholeKind};
 
 /// The type that a value is written as.
 pub fn kind_of(value: ValueRef<'_>, format: Format) -> u8 {
@@ -37,6 +38,50 @@ pub fn save(value: ValueRef<'_>, format: Format, writer: &mut Writer) {
         ValueRef::Hash(hash) => save_hash(hash, format, writer),
         ValueRef::SortedSet(set) => save_sorted_set(set, writer),
         ValueRef::Stream(stream) => stream::save(stream, format, writer),
+    }
+}
+
+/// The type that a collection is written as that comes in pieces.
+pub(super) fn kind_of_whole(whole: Whole, format: Format) -> u8 {
+    match (whole.kind, format.dialect) {
+        (WholeKind::Hash(None), _) => kind::HASH,
+        (WholeKind::Hash(Some(_)), Dialect::Redis) => kind::HASH_METADATA,
+        (WholeKind::Hash(Some(_)), Dialect::Valkey) => kind::HASH_2,
+        (WholeKind::Set, _) => kind::SET,
+        (WholeKind::SortedSet, _) => kind::ZSET_2,
+    }
+}
+
+/// Writes what comes before the first piece of a collection.
+pub(super) fn begin_whole(whole: Whole, format: Format, writer: &mut Writer) {
+    if let (WholeKind::Hash(Some(earliest)), Dialect::Redis) = (whole.kind, format.dialect) {
+        writer.millis(earliest as i64);
+    }
+    writer.length(whole.len as u64);
+}
+
+/// Writes a piece of a collection.
+pub(super) fn save_piece(whole: Whole, elements: &Elements, format: Format, writer: &mut Writer) {
+    for (name, value, number) in elements.iter() {
+        let name = Item::Bytes(name);
+        match (whole.kind, format.dialect) {
+            (WholeKind::Set, _) => writer.item(name),
+            (WholeKind::SortedSet, _) => {
+                writer.item(name);
+                writer.double(f64::from_bits(number));
+            }
+            (WholeKind::Hash(earliest), dialect) => {
+                let deadline = (number != u64::MAX).then_some(number);
+                if let (Some(earliest), Dialect::Redis) = (earliest, dialect) {
+                    writer.length(deadline.map_or(0, |at| at - earliest.min(at) + 1));
+                }
+                writer.item(name);
+                writer.item(Item::Bytes(value));
+                if let (Some(_), Dialect::Valkey) = (earliest, dialect) {
+                    writer.millis(deadline.map_or(-1, |at| at as i64));
+                }
+            }
+        }
     }
 }
 

@@ -262,6 +262,7 @@ impl<P: Pointer> Table<P> {
     pub fn scan(&self, position: u64, hasher: &KeyHasher, mut visit: impl FnMut(P)) -> Option<u64> {
         let mut inside = smallvec::SmallVec::<[P; 16]>::new();
         let next = self.page(position).scan_bucket(position, |p: P| inside.push(p));
+        inside.iter().for_each(|p| p.prefetch());
         for p in inside {
             // A position left by a page of another shape may lie within the bucket.
             if p.hash(hasher) >= position {

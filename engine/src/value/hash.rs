@@ -12,6 +12,7 @@ mod tests;
 
 use super::compact::{Compact, Form, FormMut};
 use super::listpack::{Item, Listpack};
+use super::pieces::{WholeKind, in_pieces};
 use super::probe::ElementProbe;
 use crate::clock::Millis;
 
@@ -71,6 +72,13 @@ impl Hash {
     pub fn from_listpack(listpack: Listpack) -> Self {
         Self(Compact::small(listpack))
     }
+
+    in_pieces!(
+        FormMut::Large(fields),
+        Form::Large(fields),
+        fields,
+        WholeKind::Hash((fields.deadlines() > 0).then(|| fields.earliest()))
+    );
 
     /// Starts to bring the field of this hash closer. `None` for a small hash.
     pub(crate) fn probe(&self, field: u64) -> Option<ElementProbe<'_>> {

@@ -12,6 +12,7 @@ pub use members::Members;
 
 use super::compact::{Compact3, Form3, Form3Mut};
 use super::hasher;
+use super::pieces::{WholeKind, in_pieces};
 use super::probe::ElementProbe;
 use super::{Intset, Listpack};
 use crate::codec::num::parse_i64;
@@ -55,6 +56,8 @@ fn as_int(member: &[u8]) -> Option<i64> {
 }
 
 impl Set {
+    in_pieces!(Form3Mut::Large(members), Form3::Large(members), members, WholeKind::Set);
+
     /// Starts to bring the member of this hash closer. `None` for a small set.
     pub(crate) fn probe(&self, member: u64) -> Option<ElementProbe<'_>> {
         match self.0.form() {

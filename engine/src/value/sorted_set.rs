@@ -19,6 +19,7 @@ pub use tree::{Builder, Tree};
 
 use super::compact::{Compact, Form, FormMut};
 use super::listpack::{Item, Listpack};
+use super::pieces::{WholeKind, in_pieces};
 use super::probe::ElementProbe;
 pub(super) use element::Element;
 use order::Bound;
@@ -63,6 +64,8 @@ impl std::fmt::Debug for SortedSet {
 }
 
 impl SortedSet {
+    in_pieces!(FormMut::Large(tree), Form::Large(tree), tree, WholeKind::SortedSet);
+
     /// Starts to bring the member of this hash closer. `None` for a small set.
     pub(crate) fn probe(&self, member: u64) -> Option<ElementProbe<'_>> {
         match self.0.form() {

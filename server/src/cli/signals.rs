@@ -14,11 +14,13 @@ use crate::host::Handle;
 pub(crate) fn stop_on_signals(handle: Handle) -> io::Result<()> {
     let (mut reader, writer) = UnixStream::pair()?;
     let interrupted = Arc::new(AtomicBool::new(false));
+    let mut armed = Vec::new();
     for signal in [SIGTERM, SIGINT] {
         let seen = Arc::new(AtomicBool::new(false));
         // In this order: the first signal arms the exit for the second.
         flag::register_conditional_shutdown(signal, 1, Arc::clone(&seen))?;
-        flag::register(signal, seen)?;
+        flag::register(signal, Arc::clone(&seen))?;
+        armed.push(seen);
         if signal == SIGINT {
             flag::register(signal, Arc::clone(&interrupted))?;
         }
@@ -27,10 +29,15 @@ pub(crate) fn stop_on_signals(handle: Handle) -> io::Result<()> {
     // A terminal that goes away does not take the server with it.
     flag::register(SIGHUP, Arc::new(AtomicBool::new(false)))?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
-        if matches!(reader.read(&mut [0]), Ok(1)) {
+        while matches!(reader.read(&mut [0]), Ok(1)) {
             let name = if interrupted.load(Relaxed) { "SIGINT" } else { "SIGTERM" };
             tracing::info!("Received {name} scheduling shutdown...");
-            handle.shutdown();
+            match handle.save_before_end() {
+                Ok(()) => return handle.shutdown(),
+                Err(e) => tracing::warn!("Error trying to save the DB, can't exit: {e}"),
+            }
+            // The next signal asks again.
+            armed.iter().for_each(|seen| seen.store(false, Relaxed));
         }
     })?;
     Ok(())

@@ -10,7 +10,6 @@ mod parse;
 /// All tables.
 pub const TABLE: &[&[Entry]] = &[WORKING, REFUSED, WITHOUT_EFFECT];
 
-const PERSISTENCE: &str = "there is no log and no saving in the background yet";
 const REPLICATION: &str = "there is no replication yet";
 const CLUSTER: &str = "there is no cluster mode yet";
 const TLS: &str = "there is no TLS yet";
@@ -96,19 +95,20 @@ const WITHOUT_EFFECT: &[Entry] = &[
     int("slot-migration-max-failover-repl-bytes", 0, i64::MAX, "0").without_effect(CLUSTER),
     word("propagation-error-behavior", &["ignore", "panic", "panic-on-replicas"], "ignore").without_effect(REPLICATION),
     text("unixsocketgroup", "").without_effect("the socket has the group of the process"),
-    yes_no("aof-disable-auto-gc", "no").without_effect(PERSISTENCE),
-    text("aof-rewrite-cpulist", "").alias("aof_rewrite_cpulist").fixed().without_effect(PERSISTENCE),
-    yes_no("aof-rewrite-incremental-fsync", "yes").without_effect(PERSISTENCE),
+    yes_no("aof-disable-auto-gc", "no").without_effect("files that are no longer needed always go"),
+    text("aof-rewrite-cpulist", "")
+        .alias("aof_rewrite_cpulist")
+        .fixed()
+        .without_effect("threads are not bound to processors"),
+    yes_no("aof-rewrite-incremental-fsync", "yes").without_effect("a file is synced at its end"),
     yes_no("aof-use-rdb-preamble", "yes").without_effect("the base of a log is always an RDB file"),
-    text("bgsave-cpulist", "").alias("bgsave_cpulist").fixed().without_effect(PERSISTENCE),
+    text("bgsave-cpulist", "").alias("bgsave_cpulist").fixed().without_effect("threads are not bound to processors"),
     yes_no("no-appendfsync-on-rewrite", "no").without_effect("a rewrite holds up no sync of the log"),
-    yes_no("rdb-del-sync-files", "no").without_effect(PERSISTENCE),
+    yes_no("rdb-del-sync-files", "no").without_effect(REPLICATION),
     yes_no("rdb-save-incremental-fsync", "yes").without_effect("a file is synced at its end"),
     word("rdb-version-check", &["strict", "relaxed"], "strict").without_effect("what is too new is always refused"),
     yes_no("rdbchecksum", "yes").fixed().without_effect("files always have their checksum"),
     word("sanitize-dump-payload", &["no", "yes", "clients"], "no").without_effect("payloads are always looked through"),
-    text("save", "3600 1 300 100 60 10000").many().without_effect(PERSISTENCE),
-    yes_no("stop-writes-on-bgsave-error", "yes").without_effect(PERSISTENCE),
     text("bind-source-addr", "").many().without_effect(REPLICATION),
     yes_no("dual-channel-replication-enabled", "no").without_effect(REPLICATION),
     yes_no("import-mode", "no").without_effect(REPLICATION),

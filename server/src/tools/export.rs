@@ -50,7 +50,8 @@ fn read_log(place: &Place) -> Result<Map, String> {
     let path = std::env::temp_dir().join(format!("carnelian-export-{}.rdb", std::process::id()));
     let error = |e| format!("Cannot write {}: {e}", path.display());
     let file = File::create_new(&path).map_err(error)?;
-    let saved = snapshot::save(&engine.core().keyspace, &about_this(), BufWriter::new(file), || Ok(()));
+    let (space, progress) = (&engine.core().keyspace, snapshot::Progress::default());
+    let saved = snapshot::save(space, &about_this(), BufWriter::new(file), || (), &progress);
     let map = saved.and_then(|(out, ..)| Ok(out.into_inner()?)).and_then(|_| Map::open(&path));
     // What is mapped stays until it is let go.
     let removed = std::fs::remove_file(&path);

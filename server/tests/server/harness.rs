@@ -68,6 +68,7 @@ impl Server {
         let log = directory.file("log");
         let mut child = binary()
             .args(["--port", &port.to_string(), "--logfile", log.to_str().unwrap()])
+            .args(["--dir", directory.file("").to_str().unwrap(), "--save", ""])
             .args(options)
             .spawn()
             .unwrap();

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Directory, Server, bulk, pattern, request};
+use crate::harness::{Directory, Server, bulk, eventually, pattern, request};
 
 #[test]
 fn a_clean_stop() {
@@ -137,4 +137,49 @@ fn what_was_saved_is_there_after_the_next_start() {
     std::fs::write(&file, &bytes).unwrap();
     assert!(Server::try_start(&dir).is_none());
     assert_eq!(std::fs::read(&file).unwrap(), bytes);
+}
+
+#[test]
+fn who_ends_saves_if_there_are_save_points() {
+    for (points, end, is_saved) in [
+        ("3600 1", "-TERM", true),
+        ("", "-TERM", false),
+        ("3600 1", "SHUTDOWN\r\n", true),
+        ("", "SHUTDOWN\r\n", false),
+        ("3600 1", "SHUTDOWN NOSAVE\r\n", false),
+        ("", "SHUTDOWN SAVE\r\n", true),
+    ] {
+        let directory = Directory::new();
+        let folder = directory.file("");
+        let mut server = Server::start(&["--dir", folder.to_str().unwrap(), "--save", points]);
+        let mut client = server.connect();
+        client.ask(&[b"SET", b"k", b"v"], b"+OK\r\n");
+        if end.starts_with('-') {
+            server.signal(end);
+        } else {
+            client.send(end.as_bytes());
+        }
+        assert_eq!(server.exit_code(), Some(0));
+        assert_eq!(directory.file("dump.rdb").exists(), is_saved, "{points:?}, {end}");
+    }
+}
+
+#[test]
+fn who_cannot_save_does_not_end() {
+    let directory = Directory::new();
+    let folder = directory.file("");
+    let mut server = Server::start(&["--dir", folder.to_str().unwrap(), "--save", "3600", "1"]);
+    let mut client = server.connect();
+    client.ask(&[b"SET", b"k", b"v"], b"+OK\r\n");
+    let aside = directory.file(&format!("temp-{}.rdb", server.child.id()));
+    std::fs::create_dir(&aside).unwrap();
+    for n in 1..=2 {
+        server.signal("-TERM");
+        eventually("the refusal", || server.log().matches("can't exit").count() == n);
+    }
+    client.ask(&[b"SHUTDOWN"], b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
+    std::fs::remove_dir(&aside).unwrap();
+    server.signal("-TERM");
+    assert_eq!(server.exit_code(), Some(0));
+    assert!(directory.file("dump.rdb").exists());
 }

@@ -48,15 +48,25 @@ fn waitaof<'a>(view: &mut View<'_>, args: &Args<'a>, reply: &mut Reply<'_>) -> R
         return Err(Error::new("ERR value is out of range, must be positive"));
     }
     let timeout = blocking::millis(args.get(3), view.now())?;
-    // There is no log yet that could be waited for.
-    if local > 0 {
+    let here = view.hurry_log();
+    if local > 0 && here.is_none() {
         return Err(Error::new("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."));
     }
+    // Replies are held until what they rest on is on the disk: nothing else has to wait for that.
+    reply.depends_on(here.unwrap_or(0));
+    let answer = if here.is_some() { only_here } else { neither };
     if replicas == 0 {
-        neither(reply);
+        answer(reply);
         return Ok(None);
     }
-    Ok(Some(Block::idle(timeout, neither)))
+    Ok(Some(Block::idle(timeout, answer)))
+}
+
+/// On disk here, and at no replica.
+fn only_here(reply: &mut Reply<'_>) {
+    reply.array(2);
+    reply.int(1);
+    reply.int(0);
 }
 
 /// Not on disk here, nor at any replica.

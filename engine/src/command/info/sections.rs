@@ -118,18 +118,26 @@ pub(super) fn memory(core: &Core, lines: &mut Lines) {
 }
 
 pub(super) fn persistence(core: &Core, lines: &mut Lines) {
+    let (figures, kept) = (core.saves.figures(), core.keyspace.kept_for_snapshot());
+    let is_running = core.keyspace.snapshot_runs();
     lines.add("loading", u8::from(core.loading.is_on()));
-    lines.add_all(&["async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"], 0);
+    lines.add("async_loading", 0);
+    lines.add("current_cow_peak", if is_running { kept.peak() } else { 0 });
+    lines.add("current_cow_size", kept.now());
+    lines.add("current_cow_size_age", 0);
     lines.add("current_fork_perc", "0.00");
-    lines.add_all(&["current_save_keys_processed", "current_save_keys_total"], 0);
-    lines.add("rdb_changes_since_last_save", core.saves.missing(core.keyspace.changes()));
-    lines.add("rdb_bgsave_in_progress", 0);
-    lines.add("rdb_last_save_time", core.saves.last_secs());
-    lines.add("rdb_last_bgsave_status", "ok");
-    lines.add_all(&["rdb_last_bgsave_time_sec", "rdb_current_bgsave_time_sec"], -1);
-    lines.add("rdb_saves", core.saves.count());
-    lines.add("rdb_last_cow_size", 0);
-    let [loaded, expired] = core.saves.loaded();
+    let [written, total] = figures.keys;
+    lines.add("current_save_keys_processed", written);
+    lines.add("current_save_keys_total", total);
+    lines.add("rdb_changes_since_last_save", core.saves.missing());
+    lines.add("rdb_bgsave_in_progress", u8::from(figures.running_secs.is_some()));
+    lines.add("rdb_last_save_time", figures.saved);
+    lines.add("rdb_last_bgsave_status", if figures.failed { "err" } else { "ok" });
+    lines.add("rdb_last_bgsave_time_sec", figures.last_secs);
+    lines.add("rdb_current_bgsave_time_sec", figures.running_secs.map_or(-1, |secs| secs as i64));
+    lines.add("rdb_saves", figures.count);
+    lines.add("rdb_last_cow_size", figures.last_kept);
+    let [loaded, expired] = figures.loaded;
     lines.add("rdb_last_load_keys_expired", expired);
     lines.add("rdb_last_load_keys_loaded", loaded);
     append_log(core, lines);
@@ -145,7 +153,7 @@ fn append_log(core: &Core, lines: &mut Lines) {
     let status = |bad: bool| if bad { "err" } else { "ok" };
     lines.add("aof_enabled", u8::from(log.log.is_on()));
     lines.add("aof_rewrite_in_progress", u8::from(log.is_rewriting()));
-    lines.add("aof_rewrite_scheduled", 0);
+    lines.add("aof_rewrite_scheduled", u8::from(log.scheduled.load(Relaxed)));
     lines.add("aof_last_rewrite_time_sec", figures.last_secs.load(Relaxed) - 1);
     let present = if since == 0 { -1 } else { (now.saturating_sub(since) / 1000) as i64 };
     lines.add("aof_current_rewrite_time_sec", present);

@@ -39,6 +39,15 @@ pub(super) fn add_alone(space: &Keyspace, name: &str, by: i64) {
     view.close();
 }
 
+/// From one to the other, as one change.
+pub(super) fn transfer(space: &Keyspace, from: &str, to: &str, by: i64) {
+    let (from, to) = (space.key(from.as_bytes()), space.key(to.as_bytes()));
+    let hashes = [from.hash, to.hash].into_iter();
+    let mut view = View::some(space, 0, START, Access::Write, hashes).unwrap();
+    add(&mut view, &from, -by);
+    add(&mut view, &to, by);
+}
+
 pub(super) fn number(space: &Keyspace, name: &str) -> i64 {
     let key = space.key(name.as_bytes());
     let view = View::one(space, 0, START, Access::Read, key.hash).unwrap();
@@ -88,13 +97,7 @@ fn interleave_two_stripes_taken_in_opposite_order() {
             add_alone(&space, &b, 100);
             let transfer = |from: String, to: String, by: i64| {
                 let space = space.clone();
-                thread::spawn(move || {
-                    let (from, to) = (space.key(from.as_bytes()), space.key(to.as_bytes()));
-                    let hashes = [from.hash, to.hash].into_iter();
-                    let mut view = View::some(&space, 0, START, Access::Write, hashes).unwrap();
-                    add(&mut view, &from, -by);
-                    add(&mut view, &to, by);
-                })
+                thread::spawn(move || transfer(&space, &from, &to, by))
             };
             let threads = [transfer(a.clone(), b.clone(), 7), transfer(b.clone(), a.clone(), 3)];
             // Somebody who looks at both sees no transfer half done.

@@ -3,16 +3,24 @@
 //! Invariant: `bytes` is the sum of the fields' `bytes()`, `deadlines` the number of fields that have one.
 #![allow(unsafe_code)]
 
+use std::ops::ControlFlow;
+
 use super::field::{Field, FieldPtr};
 use crate::clock::Millis;
 use crate::table::{Probe, Slot, Table};
-use crate::value::{hasher, size_class};
+use crate::value::pieces::Pieces;
+use crate::value::{Elements, hasher, size_class};
+
+/// What a field holds: its value and its deadline.
+type Content = (Vec<u8>, Option<Millis>);
 
 /// Fields found by their hash.
 pub(super) struct Fields {
     table: Table<FieldPtr>,
     bytes: usize,
     deadlines: usize,
+    /// Values and deadlines that have changed, while it is given in pieces.
+    pub(super) pieces: Option<Box<Pieces<Content>>>,
 }
 
 /// What a change does about a field's deadline.
@@ -28,7 +36,7 @@ pub enum FieldDeadline {
 
 impl Default for Fields {
     fn default() -> Self {
-        Self { table: Table::new(0), bytes: 0, deadlines: 0 }
+        Self { table: Table::new(0), bytes: 0, deadlines: 0, pieces: None }
     }
 }
 
@@ -89,7 +97,18 @@ impl Fields {
         self.insert_hashed(hasher().hash(name), name, value, deadline);
     }
 
+    /// Notes a field that is about to change, or to come, if it is being given.
+    #[inline]
+    fn note(&mut self, hash: u64, name: &[u8], old: Option<FieldPtr>) {
+        if let Some(pieces) = &mut self.pieces {
+            // SAFETY: the caller has found it in the table, which is ours alone.
+            let field = old.map(|p| unsafe { p.get() });
+            pieces.note(hash, name, || field.map(|f| ((f.value().to_vec(), f.deadline()), f.value().len())));
+        }
+    }
+
     fn insert_hashed(&mut self, hash: u64, name: &[u8], value: &[u8], deadline: Option<Millis>) {
+        self.note(hash, name, None);
         let new = FieldPtr::new(name, value, deadline);
         self.bytes += self.field(new).bytes();
         self.deadlines += usize::from(deadline.is_some());
@@ -127,6 +146,10 @@ impl Fields {
     /// Gives a field that is there another value and deadline.
     fn change(&mut self, hash: u64, slot: &Slot, old: FieldPtr, value: &[u8], deadline: Option<Millis>) {
         let had = self.field(old).deadline();
+        if self.pieces.is_some() {
+            let name = self.field(old).name().to_vec();
+            self.note(hash, &name, Some(old));
+        }
         // SAFETY: the field is in the table, and `&mut self` makes us the only one.
         if unsafe { old.overwrite(value, deadline) } {
             if let Some(at) = deadline
@@ -151,6 +174,10 @@ impl Fields {
 
     fn take_out(&mut self, hash: u64, is: impl FnMut(FieldPtr) -> bool) -> bool {
         let Some((slot, old)) = self.table.find_slot(hash, is) else { return false };
+        if self.pieces.is_some() {
+            let name = self.field(old).name().to_vec();
+            self.note(hash, &name, Some(old));
+        }
         self.table.remove(slot, hasher());
         self.bytes -= self.field(old).bytes();
         self.deadlines -= usize::from(self.field(old).deadline().is_some());
@@ -188,5 +215,20 @@ impl Fields {
     /// One step of a walk in hash order; see [`Table::scan`].
     pub(super) fn scan<'a>(&'a self, position: u64, mut visit: impl FnMut(u64, Field<'a>)) -> Option<u64> {
         self.table.scan(position, hasher(), |p| visit(hasher().hash(self.field(p).name()), self.field(p)))
+    }
+
+    /// See [`Pieces`].
+    pub(super) fn piece(&mut self, out: &mut Elements) -> ControlFlow<usize> {
+        let Some(mut pieces) = self.pieces.take() else { return ControlFlow::Break(0) };
+        let next = self.scan(pieces.position(), |hash, field| {
+            if !pieces.has(hash, field.name()) {
+                out.push(field.name(), field.value(), field.deadline().unwrap_or(u64::MAX));
+            }
+        });
+        let flow = pieces.end(next, |name, (value, deadline)| {
+            out.push(name, &value, deadline.unwrap_or(u64::MAX));
+        });
+        self.pieces = flow.is_continue().then_some(pieces);
+        flow
     }
 }

@@ -3,11 +3,14 @@
 //! Invariant: the table holds each member once, and owns it.
 #![allow(unsafe_code)]
 
+use std::ops::ControlFlow;
+
 use smallvec::SmallVec;
 
 use crate::table::{Pointer, Probe, Table};
 use crate::value::member::Member;
-use crate::value::{hasher, size_class};
+use crate::value::pieces::Pieces;
+use crate::value::{Elements, hasher, size_class};
 
 /// Members that are fetched from memory at a time.
 const AHEAD: usize = 16;
@@ -17,6 +20,8 @@ pub struct Members {
     table: Table<Member>,
     /// Bytes of the members' own allocations.
     bytes: usize,
+    /// Members that have gone or come, while it is given in pieces.
+    pub(super) pieces: Option<Box<Pieces<()>>>,
 }
 
 impl Members {
@@ -25,7 +30,7 @@ impl Members {
     }
 
     pub(super) fn new() -> Self {
-        Self { table: Table::new(0), bytes: 0 }
+        Self { table: Table::new(0), bytes: 0, pieces: None }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -59,13 +64,20 @@ impl Members {
 
     /// Adds a member that is not there.
     pub(super) fn insert_new(&mut self, hash: u64, text: &[u8]) {
+        if let Some(pieces) = &mut self.pieces {
+            pieces.note(hash, text, || None);
+        }
         self.bytes += Member::allocation(text.len());
         self.table.insert(hash, Member::new(text), hasher());
     }
 
     pub(super) fn remove(&mut self, text: &[u8]) -> bool {
-        let found = self.table.find_slot(hasher().hash(text), |member| self.text(member) == text);
+        let hash = hasher().hash(text);
+        let found = self.table.find_slot(hash, |member| self.text(member) == text);
         let Some((slot, member)) = found else { return false };
+        if let Some(pieces) = &mut self.pieces {
+            pieces.note(hash, text, || Some(((), 0)));
+        }
         self.bytes -= Member::allocation(text.len());
         self.table.remove(slot, hasher());
         // SAFETY: it was in the table once and is not any more; `text` is compared no longer.
@@ -90,6 +102,19 @@ impl Members {
     /// One step of a walk in the order of hashes. See [`Table::scan`].
     pub(super) fn scan<'a>(&'a self, position: u64, mut visit: impl FnMut(&'a [u8])) -> Option<u64> {
         self.table.scan(position, hasher(), |member| visit(self.text(member)))
+    }
+
+    /// See [`Pieces`].
+    pub(super) fn piece(&mut self, out: &mut Elements) -> ControlFlow<usize> {
+        let Some(mut pieces) = self.pieces.take() else { return ControlFlow::Break(0) };
+        let next = self.scan(pieces.position(), |text| {
+            if !pieces.has(hasher().hash(text), text) {
+                out.push(text, b"", 0);
+            }
+        });
+        let flow = pieces.end(next, |name, ()| out.push(name, b"", 0));
+        self.pieces = flow.is_continue().then_some(pieces);
+        flow
     }
 
     /// Any member, each with the same probability.

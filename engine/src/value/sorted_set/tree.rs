@@ -3,13 +3,14 @@
 //! Invariant: table and order hold the same elements, which the tree owns.
 #![allow(unsafe_code)]
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use super::element::Element;
 use super::order::{Bound, sort_key};
 use super::ordered::{Ordered, Walk};
 use crate::table::{Pointer, Probe, Slot, Table};
-use crate::value::{hasher, size_class};
+use crate::value::pieces::Pieces;
+use crate::value::{Elements, hasher, size_class};
 
 #[inline]
 fn hash(member: &[u8]) -> u64 {
@@ -22,6 +23,8 @@ pub struct Tree {
     table: Table<Element>,
     /// Bytes of all elements.
     element_bytes: usize,
+    /// Scores that have changed, while it is given in pieces.
+    pub(super) pieces: Option<Box<Pieces<f64>>>,
 }
 
 /// An element of a [`Tree`] that was looked up.
@@ -37,7 +40,7 @@ impl Found {
 
 impl Default for Tree {
     fn default() -> Self {
-        Self { order: Ordered::new(), table: Table::new(0), element_bytes: 0 }
+        Self { order: Ordered::new(), table: Table::new(0), element_bytes: 0, pieces: None }
     }
 }
 
@@ -76,13 +79,25 @@ impl Tree {
         Some((self.order.rank(found), found.score()))
     }
 
+    /// Notes an element that is about to change, if it is being given.
+    #[inline]
+    fn note(&mut self, element: Element) {
+        if let Some(pieces) = &mut self.pieces {
+            pieces.note(element.hash(hasher()), element.member(), || Some((element.score(), 0)));
+        }
+    }
+
     /// Gives an element that was found another score. O(log n).
     pub(super) fn rescore(&mut self, found: Found, score: f64) {
+        self.note(found.0);
         self.order.rescore(found.0, score);
     }
 
     /// Adds a member that is not there. O(log n).
     pub(super) fn insert(&mut self, member: &[u8], score: f64) {
+        if let Some(pieces) = &mut self.pieces {
+            pieces.note(hash(member), member, || None);
+        }
         let element = Element::new(score, member);
         self.element_bytes += element.bytes();
         self.table.insert(hash(member), element, hasher());
@@ -92,6 +107,7 @@ impl Tree {
     /// Removes a member and returns its score. O(log n).
     pub(super) fn remove(&mut self, member: &[u8]) -> Option<f64> {
         let (slot, element) = self.slot(member)?;
+        self.note(element);
         self.order.remove(element);
         self.table.remove(slot, hasher());
         let score = element.score();
@@ -112,6 +128,7 @@ impl Tree {
                 element.prefetch();
             }
             for &element in &taken {
+                self.note(element);
                 if let Some((slot, _)) = self.slot_of(element) {
                     self.table.remove(slot, hasher());
                 }
@@ -140,6 +157,19 @@ impl Tree {
     /// One step of a walk in the order of the members' hashes: see [`Table::scan`].
     pub(super) fn scan(&self, position: u64, mut visit: impl FnMut(&[u8], f64)) -> Option<u64> {
         self.table.scan(position, hasher(), |e| visit(e.member(), e.score()))
+    }
+
+    /// See [`Pieces`].
+    pub(super) fn piece(&mut self, out: &mut Elements) -> ControlFlow<usize> {
+        let Some(mut pieces) = self.pieces.take() else { return ControlFlow::Break(0) };
+        let next = self.scan(pieces.position(), |member, score| {
+            if !pieces.has(hash(member), member) {
+                out.push(member, b"", score.to_bits());
+            }
+        });
+        let flow = pieces.end(next, |name, score| out.push(name, b"", score.to_bits()));
+        self.pieces = flow.is_continue().then_some(pieces);
+        flow
     }
 
     #[cfg(test)]
