@@ -97,6 +97,8 @@ struct Look<'f> {
     ours: bool,
     /// Commands that do not count yet.
     pending: u64,
+    /// A time that does not count yet.
+    time: Option<u64>,
     /// What is later than this is not looked at.
     until: u64,
     found: Inspection,
@@ -112,6 +114,7 @@ impl<'f> Look<'f> {
             in_transaction: false,
             ours: false,
             pending: 0,
+            time: None,
             until,
             found: Inspection {
                 valid: from,
@@ -190,7 +193,7 @@ impl<'f> Look<'f> {
             if time > self.until {
                 return Err((Flaw::Later, "an earlier time"));
             }
-            self.found.time = Some(time);
+            self.time = Some(time);
         }
         self.at += end;
         Ok(())
@@ -199,6 +202,7 @@ impl<'f> Look<'f> {
     fn accept(&mut self) {
         self.found.valid = self.whole;
         self.found.commands += std::mem::take(&mut self.pending);
+        self.found.time = self.time.or(self.found.time);
     }
 
     fn judge(mut self, flaw: Option<(Flaw, &'static str)>) -> Inspection {
@@ -226,7 +230,8 @@ impl<'f> Look<'f> {
             let rest = self.file.get(found..).unwrap_or_default();
             let end = rest.iter().take(256).position(|&b| b == b'\n').map_or(0, |i| i + 1);
             if let Some(Ok(statement)) = record::parse_end(self.file, found, &rest[..end])
-                && statement.synced.is_some_and(|synced| synced > valid as u64)
+                // Of what is behind itself nothing of ours says anything.
+                && statement.synced.is_some_and(|synced| synced > valid as u64 && synced <= found as u64)
             {
                 return true;
             }

@@ -39,5 +39,6 @@ mod written;
 pub use inspect::{Ends, Inspection, Verdict, commands, first_after, inspect, inspect_with};
 pub use log::{Fsync, Log, Segment};
 pub use manifest::{Kind, Manifest, Piece};
+pub use record::append_record;
 pub use repair::{Cut, Plan, close, cut, plan};
 pub use store::{Disk, OpenStore, Reserve, Room, Store, StoreKind};

@@ -23,6 +23,14 @@ pub(super) struct Statement {
     pub(super) closed: bool,
 }
 
+/// Appends a record of some effects, as a segment has it: for tests of what reads segments. `db` is the database that a
+/// reader is in; `synced` and `closed` are what the record says.
+pub fn append_record(out: &mut Vec<u8>, effects: &[Effect], db: &mut Option<u32>, synced: Option<u64>, closed: bool) {
+    let from = out.len();
+    requests(out, effects, db);
+    end(out, from, synced, closed);
+}
+
 /// Appends the line that ends a record whose requests begin at `from` in `out`.
 pub(super) fn end(out: &mut Vec<u8>, from: usize, synced: Option<u64>, closed: bool) {
     let requests = out.len();

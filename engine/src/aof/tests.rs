@@ -1,7 +1,8 @@
 //! Records and what is made of damaged ones; the log over a disk that fails.
 
-use super::inspect::{Verdict, inspect};
+use super::inspect::{Ends, Inspection, Verdict, first_after, inspect};
 use super::record;
+use super::repair::{Plan, plan};
 use crate::keyspace::Effect;
 
 /// A segment of records, each with the place where it begins.
@@ -121,4 +122,72 @@ fn plain_files_are_read_as_redis_reads_them() {
     assert_eq!(found.verdict, Verdict::Damaged { at: 23, what: "a command" });
     assert_eq!(inspect(b"*1\r\n$99999999999\r\n", 0).valid, 0);
     assert_eq!(inspect(b"", 0).verdict, Verdict::Whole);
+}
+
+#[test]
+fn a_value_that_looks_like_a_statement_makes_no_damage_of_a_torn_end() {
+    let mut line = Vec::new();
+    record::end(&mut line, 0, Some(1 << 40), false);
+    let (file, begins) = segment(&[set(0), vec![Effect::new("SET").arg("k").arg(&line)]], |_| None);
+    let found = inspect(&file[..file.len() - 3], 0);
+    assert_eq!(found.valid, begins[1]);
+    assert!(matches!(found.verdict, Verdict::Torn { .. }), "{found:?}");
+}
+
+#[test]
+fn who_has_written_the_end_is_known() {
+    let plain = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n";
+    assert_eq!(inspect(b"", 0).ends, Ends::Foreign);
+    assert_eq!(inspect(plain, 0).ends, Ends::Foreign);
+    let (mut file, begins) = segment(&some_records(), |_| None);
+    assert_eq!(inspect(&file, 0).ends, Ends::Open);
+    assert_eq!(inspect(&file[..begins[5] + 3], 0).ends, Ends::Open, "of what is valid");
+    let from = file.len();
+    record::end(&mut file, from, None, true);
+    assert_eq!(inspect(&file, 0).ends, Ends::Closed);
+    file.extend_from_slice(plain);
+    assert_eq!(inspect(&file, 0).ends, Ends::Foreign);
+}
+
+#[test]
+fn a_time_cuts_between_records() {
+    let (mut file, mut begins, mut db) = (Vec::new(), Vec::new(), None);
+    record::end(&mut file, 0, Some(0), false);
+    for time in [10, 20, 30] {
+        let from = file.len();
+        begins.push(from);
+        record::time(&mut file, time);
+        record::requests(&mut file, &set(2), &mut db);
+        record::end(&mut file, from, None, false);
+    }
+    let found = inspect(&file, 0);
+    assert_eq!((found.verdict, found.time), (Verdict::Whole, Some(30)));
+    let at = [(9, Some(begins[0])), (10, Some(begins[1])), (19, Some(begins[1])), (29, Some(begins[2])), (30, None)];
+    for (seconds, at) in at {
+        assert_eq!(first_after(&file, 0, found.valid, seconds), at, "{seconds}");
+    }
+    let torn = inspect(&file[..file.len() - 1], 0);
+    assert_eq!((torn.valid, torn.time), (begins[2], Some(20)), "the time of what does not count does not either");
+}
+
+#[test]
+fn what_is_torn_is_cut_only_if_nothing_behind_it_was_safe() {
+    let look = |verdict, commands, synced| Inspection { verdict, commands, synced, ..inspect(b"", 0) };
+    let (torn, damaged) = (Verdict::Torn { at: 0, what: "" }, Verdict::Damaged { at: 0, what: "" });
+    let (whole, first) = (look(Verdict::Whole, 5, Some(9)), look(torn, 5, Some(9)));
+    for (has_base, looks, expected) in [
+        (true, vec![whole.clone(), whole.clone()], Plan::Read),
+        (true, vec![whole.clone(), first.clone()], Plan::Cut(1)),
+        (true, vec![whole.clone(), look(damaged, 5, None)], Plan::Refuse(1)),
+        (true, vec![first.clone()], Plan::Cut(0)),
+        (false, vec![first.clone(), whole], Plan::Refuse(0)),
+        (false, vec![first.clone(), look(torn, 5, Some(0))], Plan::Cut(0)),
+        (false, vec![first.clone(), look(Verdict::Whole, 5, Some(0))], Plan::Cut(0)),
+        (true, vec![first.clone(), look(Verdict::Whole, 5, Some(0))], Plan::Refuse(0)),
+        (false, vec![first.clone(), look(Verdict::Whole, 5, None)], Plan::Refuse(0)),
+        (false, vec![first.clone(), look(Verdict::Whole, 0, None)], Plan::Cut(0)),
+        (false, vec![first, look(damaged, 0, None)], Plan::Refuse(0)),
+    ] {
+        assert_eq!(plan(has_base, &looks), expected, "{looks:?}");
+    }
 }
