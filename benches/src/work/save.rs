@@ -23,13 +23,13 @@ pub fn in_background() -> Work {
         let data = Dataset::of(lab);
         let server = Server::start_in(lab, peer, &Folder::new(lab)?, On::AllCores, &[])?;
         data.load(&server)?;
-        let alone = save(&server, || Ok(()))?;
         let pace = Pace { port: server.port, keys: data.keys, sets_of_100: 50 };
-        let calm = alone.max(Duration::from_secs(1));
+        // Before any save: the disk is busy with the last one's file for a while.
         let ((), without) = pace.during(|| {
-            sleep(calm);
+            sleep(Duration::from_secs(2));
             Ok(())
         })?;
+        let alone = save(&server, || Ok(()))?;
         let memory = memory(&server, pace)?;
         let (under_load, with) = pace.during(|| save(&server, || Ok(())))?;
         let mut figures = data.figures();
