@@ -1,6 +1,5 @@
 //! Disks that lose what was not synced, are full, or fail: nobody loses what he was told to be safe, and nobody has seen
 //! what is then lost.
-#![allow(clippy::unwrap_used, clippy::panic)]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test may")]
 
 use std::collections::BTreeMap;
