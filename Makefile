@@ -54,8 +54,8 @@ python: server ## redis-py against our server
 shuttle: ## many interleavings of threads on a stripe, tried one by one
 	scripts/shuttle
 
-asan: ## table, values, keyspace and what reads RDB into them, where the unsafe code is, under AddressSanitizer
-	scripts/sanitize address -- table:: value:: keyspace:: rdb::
+asan: ## where the unsafe code is, and what reads files, under AddressSanitizer
+	scripts/sanitize address -- table:: value:: keyspace:: rdb:: aof:: operation::snapshot
 
 tsan: ## multi-threaded tests under ThreadSanitizer
 	scripts/sanitize thread -- threads

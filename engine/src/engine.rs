@@ -45,6 +45,7 @@ pub struct Options {
     directives: Vec<Directive>,
     config: Vec<(String, String)>,
     dir: Option<PathBuf>,
+    recovers_later: bool,
     log_store: Option<StoreKind>,
     host: Option<Arc<dyn Host>>,
 }
@@ -158,6 +159,14 @@ impl Options {
         self
     }
 
+    /// The directory is named by directives after the engine has been opened, and whoever opens it calls
+    /// [`Engine::recover`] then: until that, turning the log on is only noted.
+    #[must_use]
+    pub fn recover_later(mut self) -> Self {
+        self.recovers_later = true;
+        self
+    }
+
     /// What the program around the engine offers to commands such as `SHUTDOWN` and `INFO`.
     #[must_use]
     pub fn host(mut self, host: Arc<dyn Host>) -> Self {
@@ -208,7 +217,9 @@ impl Engine {
             engine.core.own_directory()?;
             engine.recover()?;
         }
-        engine.core.aof.note_open();
+        if !options.recovers_later {
+            engine.core.aof.note_open();
+        }
         Ok(engine)
     }
 

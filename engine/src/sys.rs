@@ -99,6 +99,13 @@ pub fn reserve(file: &File, at: u64, len: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// Has this thread give way to others where cores are scarce: what it does in the background is not to hold up requests.
+pub fn give_way() {
+    // To Linux this is the thread and not its process. If the system does not let it be, it goes on as before.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, 10);
+}
+
 /// Digits that nobody can foresee, two for each byte, to tell one run of the program from another.
 pub fn random_hex(bytes: usize) -> String {
     let mut digits = String::with_capacity(bytes * 2 + 16);

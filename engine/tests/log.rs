@@ -1,5 +1,5 @@
 //! Engines that are opened again after a clean end, or after none: nothing that was logged is missing.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test may")]
 
 use std::fs;
 use std::path::Path;

@@ -19,6 +19,7 @@ use crate::keyspace::{Keyspace, LogPosition};
 use crate::operation::snapshot;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::AcqRel, Ordering::Relaxed, Ordering::Release};
+use crate::sys;
 
 pub(super) const COMMANDS: &[Spec] = &[Spec::new("bgrewriteaof", 1, Group::Server, Run::Context(&bgrewriteaof))
     .flags(Flags::ADMIN.union(Flags::NOSCRIPT).union(Flags::NO_ASYNC_LOADING))
@@ -280,6 +281,7 @@ impl AppendLog {
         }
         let (this, space) = (self.clone(), space.clone());
         let work = move || {
+            sys::give_way();
             this.rewrite_and_note(&space, &claim);
             drop(claim);
             this.rewriting.store(false, Release);

@@ -14,7 +14,7 @@ const BAD: &str = "Bad directive or wrong number of arguments";
 
 /// Opens an engine that is configured as the lines say. What has no effect is returned as warnings.
 pub(crate) fn open(lines: &[Line]) -> Result<(Engine, Vec<String>), ConfError> {
-    let mut options = directives::register(Options::new());
+    let mut options = directives::register(Options::new()).recover_later();
     if let Some(databases) = databases(lines)? {
         options = options.databases(databases);
     }

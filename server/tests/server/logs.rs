@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use carnelian::{Clock, Engine, ManualClock, Options};
 
-use crate::harness::Directory;
+use crate::harness::{Directory, Server};
 use crate::tools::{bad, good, name};
 
 const INCREMENT: &str = "appendonlydir/appendonly.aof.1.incr.aof";
@@ -81,6 +81,18 @@ fn ends(file: &[u8]) -> Vec<usize> {
 fn request(words: &[&str]) -> String {
     let args: String = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
     format!("*{}\r\n{args}", words.len())
+}
+
+#[test]
+fn a_server_logs_where_its_directives_say_in_any_order() {
+    for arguments in [["--appendonly", "yes", "--dir"], ["--dir", "--appendonly", "yes"]] {
+        let directory = Directory::new();
+        let mut arguments = arguments.to_vec();
+        let at = arguments.iter().position(|argument| *argument == "--dir").unwrap() + 1;
+        arguments.insert(at, name(&directory.0));
+        drop(Server::start(&arguments));
+        assert!(check(&directory, &["--fix"], true).contains("The log is good."));
+    }
 }
 
 #[test]

@@ -24,6 +24,7 @@ use crate::keyspace::Keyspace;
 use crate::operation::snapshot::{self, Progress, Summary};
 use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sys;
 
 /// Who writes a snapshot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -252,7 +253,10 @@ impl State {
         self.tried.store(self.now_secs(), Relaxed);
         let (begun, moment) = bounded(1);
         let state = self.clone();
-        let work = move || state.work(&path, &claim, begun);
+        let work = move || {
+            sys::give_way();
+            state.work(&path, &claim, begun);
+        };
         let started = std::thread::Builder::new().name("carnelian-save".into()).spawn(work);
         *thread = Some(started.map_err(|e| {
             self.failed.store(true, Relaxed);
