@@ -171,7 +171,7 @@ fn who_cannot_save_does_not_end() {
     let mut server = Server::start(&["--dir", folder.to_str().unwrap(), "--save", "3600", "1"]);
     let mut client = server.connect();
     client.ask(&[b"SET", b"k", b"v"], b"+OK\r\n");
-    let aside = directory.file(&format!("temp-{}.rdb", server.child.id()));
+    let aside = directory.file(&format!("temp-{}-dump.rdb", server.child.id()));
     std::fs::create_dir(&aside).unwrap();
     for n in 1..=2 {
         server.signal("-TERM");
