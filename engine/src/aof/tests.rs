@@ -1,9 +1,14 @@
 //! Records and what is made of damaged ones; the log over a disk that fails.
 
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
 use super::inspect::{Ends, Inspection, Verdict, first_after, inspect};
-use super::record;
 use super::repair::{Plan, plan};
-use crate::keyspace::Effect;
+use super::{Disk, Fsync, Log, Segment, Store, StoreKind, commands, record};
+use crate::clock::Clock;
+use crate::keyspace::{Effect, Listener};
 
 /// A segment of records, each with the place where it begins.
 fn segment(records: &[Vec<Effect>], synced: impl Fn(usize) -> Option<u64>) -> (Vec<u8>, Vec<usize>) {
@@ -190,4 +195,84 @@ fn what_is_torn_is_cut_only_if_nothing_behind_it_was_safe() {
     ] {
         assert_eq!(plan(has_base, &looks), expected, "{looks:?}");
     }
+}
+
+/// A file in memory, and how much of it was there when it was last synced.
+#[derive(Clone, Default)]
+struct Memory(Arc<Mutex<(Vec<u8>, usize)>>);
+
+impl Store for Memory {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.lock().unwrap().0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn len(&self) -> u64 {
+        self.0.lock().unwrap().0.len() as u64
+    }
+
+    fn disk(&self) -> Arc<dyn Disk> {
+        Arc::new(self.clone())
+    }
+}
+
+impl Disk for Memory {
+    fn sync(&self) -> io::Result<()> {
+        let mut state = self.0.lock().unwrap();
+        state.1 = state.0.len();
+        Ok(())
+    }
+}
+
+#[test]
+fn threads_that_append_are_told_when_it_is_on_the_disk() {
+    const THREADS: usize = 4;
+    const EACH: usize = 300;
+    let (first, second) = (Memory::default(), Memory::default());
+    let open = |memory: &Memory| {
+        let memory = memory.clone();
+        let open = move |_: &Path, _| Ok(Box::new(memory.clone()) as Box<dyn Store>);
+        Segment::open(&StoreKind::Custom(Arc::new(open)), Path::new("memory"), 0).unwrap()
+    };
+    let log = Log::new(Clock::default());
+    log.set_fsync(Fsync::Always);
+    log.switch(open(&first)).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (log, first, second) = (&log, &first, &second);
+            scope.spawn(move || {
+                for n in 0..EACH {
+                    let value = format!("{thread}-{n}.");
+                    let position = log.effects(&[Effect::new("SET").arg("key").arg(&value)]);
+                    log.wait(position).unwrap();
+                    let is_synced = |memory: &Memory| {
+                        let state = memory.0.lock().unwrap();
+                        state.0[..state.1].windows(value.len()).rev().any(|part| part == value.as_bytes())
+                    };
+                    assert!(is_synced(first) || is_synced(second), "{value} was said to be on the disk");
+                }
+            });
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        log.switch(open(&second)).unwrap();
+    });
+    log.close().unwrap();
+    // Both segments are whole, and the records of each thread are in order.
+    let mut last = [None; THREADS];
+    let mut count = 0;
+    for memory in [first, second] {
+        let file = memory.0.lock().unwrap().0.clone();
+        let found = inspect(&file, 0);
+        assert_eq!((found.valid, found.verdict), (file.len(), Verdict::Whole));
+        let (mut argv, mut rest) = (Vec::new(), commands(&file, 0, file.len()));
+        while rest.next_into(&mut argv).is_some() {
+            let Some(value) = argv.get(2).map(|value| String::from_utf8_lossy(value)) else { continue };
+            let (thread, n) = value.trim_end_matches('.').split_once('-').unwrap();
+            let (thread, n): (usize, usize) = (thread.parse().unwrap(), n.parse().unwrap());
+            assert!(last[thread].is_none_or(|last| last + 1 == n), "{value} after {last:?}");
+            last[thread] = Some(n);
+            count += 1;
+        }
+    }
+    assert_eq!(count, THREADS * EACH);
 }
