@@ -108,10 +108,11 @@ impl Server {
         self.child.wait().unwrap().code()
     }
 
-    /// Resident memory in bytes.
+    /// Resident memory in bytes, without pages of files: those of the program come and go as the machine has room.
     pub(crate) fn rss(&self) -> usize {
         let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).unwrap();
-        statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+        let pages: Vec<usize> = statm.split_whitespace().map(|pages| pages.parse().unwrap()).collect();
+        (pages[1] - pages[2]) * 4096
     }
 
     /// Processor time used so far, in clock ticks of 10 ms.

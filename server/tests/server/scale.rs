@@ -34,7 +34,7 @@ fn idle_connections_are_small() {
     let warm = open(100);
     let before = server.rss();
     let idle = open(count);
-    let each = (server.rss() - before) / count;
+    let each = server.rss().saturating_sub(before) / count;
     println!("{each} bytes for each of {count} idle connections");
     assert!(each < 2048, "{each} bytes");
     drop((warm, idle));
