@@ -29,31 +29,35 @@ pub fn change(client: &mut Client, seed: u64, peer: Peer) {
         };
         let goes_on = |command: &Vec<Vec<u8>>| {
             let name = command.first().map(|name| name.to_ascii_lowercase()).unwrap_or_default();
+            // To real servers a name ends with its NUL when it is compared, and does not when it is hashed: now and then one
+            // that there is not is found, runs and is logged under its whole name, which nobody can read.
+            let is_whole = !name.contains(&0);
             // Of the caller's state, only the keyspace is of interest here.
-            ![
-                "select",
-                "client",
-                "config",
-                "quit",
-                "reset",
-                "auth",
-                "hello",
-                "multi",
-                "subscribe",
-                "psubscribe",
-                "ssubscribe",
-                "monitor",
-                "shutdown",
-                "debug",
-                "swapdb",
-                "flushall",
-                "flushdb",
-                "command",
-                "slowlog",
-                "latency",
-            ]
-            .iter()
-            .any(|other| name == other.as_bytes())
+            is_whole
+                && ![
+                    "select",
+                    "client",
+                    "config",
+                    "quit",
+                    "reset",
+                    "auth",
+                    "hello",
+                    "multi",
+                    "subscribe",
+                    "psubscribe",
+                    "ssubscribe",
+                    "monitor",
+                    "shutdown",
+                    "debug",
+                    "swapdb",
+                    "flushall",
+                    "flushdb",
+                    "command",
+                    "slowlog",
+                    "latency",
+                ]
+                .iter()
+                .any(|other| name == other.as_bytes())
         };
         if step.reading == Reading::Each && step.commands.iter().all(goes_on) {
             step.commands.iter().for_each(|command| drop(client.call(command)));
