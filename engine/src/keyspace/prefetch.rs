@@ -29,6 +29,21 @@ impl Keyspace {
     }
 }
 
+impl Keyspace {
+    /// Brings the places closer in which some keys are going to be put that are most likely not there. Never waits: busy
+    /// stripes are skipped.
+    pub fn prefetch_places(&self, db: u32, hashes: &[u64]) {
+        for hashes in hashes.chunks(AT_ONCE) {
+            let idle = Idle::lock(self, hashes.iter().copied());
+            for &hash in hashes {
+                if let Some(table) = idle.stripe(self.stripe_of(hash)).and_then(|stripe| stripe.table(db)) {
+                    table.prefetch_place(hash);
+                }
+            }
+        }
+    }
+}
+
 /// An element that is going to be looked up in the collection of a key: the hashes of both.
 #[derive(Clone, Copy, Debug)]
 pub struct ElementOf {

@@ -107,6 +107,15 @@ impl Stripe {
         (&mut self.tables[i].1, &self.interest)
     }
 
+    /// Makes room for so many keys in an empty table.
+    pub(super) fn make_room(&mut self, id: TableId, keys: usize) {
+        let base = self.base;
+        let table = self.table_or_new(id);
+        if table.is_empty() && table.capture.is_none() {
+            table.table = Table::with_room(base, keys);
+        }
+    }
+
     /// Takes a table away, with all its keys. `None` if there is none, or a snapshot has yet to go through it.
     pub(super) fn take(&mut self, id: TableId) -> Option<KeyTable> {
         let i = self.index(id).ok()?;
@@ -273,6 +282,12 @@ impl KeyTable {
     #[inline]
     pub(super) fn probe(&self, hash: u64) -> Probe<'_> {
         self.table.probe(hash)
+    }
+
+    /// Brings the place of a key closer that is going to be added.
+    #[inline]
+    pub(super) fn prefetch_place(&self, hash: u64) {
+        self.table.prefetch_place(hash);
     }
 
     /// The entry that most likely has the key of this hash; its key has not been looked at.

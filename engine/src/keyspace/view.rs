@@ -460,6 +460,13 @@ impl<'k> View<'k> {
         }
     }
 
+    /// Makes room for so many keys of the chosen database in all stripes where it has none so far, if the view holds them
+    /// all for writing. O(keys).
+    pub fn make_room(&mut self, keys: usize) {
+        let (db, each) = (self.db, keys / self.space.stripes());
+        self.stripes_mut().for_each(|stripe| stripe.make_room(db, each));
+    }
+
     /// Removes a key; false if it is not there (or has expired). The caller records the effect.
     pub fn remove(&mut self, key: &Key<'_>) -> bool {
         !self.drop_expired(key) && self.take_away(key)

@@ -120,10 +120,10 @@ fn about(space: &Keyspace, batch: &Batch<'_>, deadline: Option<Millis>, clock: u
     }
 }
 
-/// Keys that are handed to a thread at once.
-const BATCH: usize = 256;
+/// Keys that are handed to a thread at once: as many as are looked for in memory together.
+const BATCH: usize = 64;
 /// Batches that may wait for a thread: the reader is not to be far ahead of what has been put in its place.
-const AHEAD: usize = 8;
+const AHEAD: usize = 32;
 
 /// A key on its way from a file into the keyspace.
 struct Read<'f> {
@@ -146,7 +146,7 @@ pub fn load(space: &Keyspace, file: &[u8], now: Millis) -> Result<Summary, Damag
         let mut lanes: Vec<Lane<'_>> = Vec::with_capacity(threads);
         for _ in 0..threads {
             let (sender, batches) = bounded::<Vec<Read<'_>>>(AHEAD);
-            scope.spawn(move || batches.iter().flatten().for_each(|read| put(space, now, read)));
+            scope.spawn(move || batches.iter().for_each(|batch| put_all(space, now, batch)));
             lanes.push(Lane { sender, batch: Vec::with_capacity(BATCH) });
         }
         let result = read(space, now, file, |read| {
@@ -191,6 +191,12 @@ fn read<'f>(
     let mut summary = Summary::default();
     summary.len = rdb::read(file, &limits, |part| match part {
         Part::About(..) => Ok(()),
+        Part::Size(db, keys) => {
+            if let Some(db) = u32::try_from(db).ok().filter(|&db| db < space.databases()) {
+                make_room(space, db, keys);
+            }
+            Ok(())
+        }
         Part::Function(_) | Part::Module => {
             summary.skipped += 1;
             Ok(())
@@ -209,6 +215,25 @@ fn read<'f>(
         }
     })?;
     Ok(summary)
+}
+
+/// Makes the tables of a database as large as they are going to be, if they are empty.
+fn make_room(space: &Keyspace, db: u32, keys: usize) {
+    if let Ok(mut view) = View::all(space, db, 0, Access::Write) {
+        view.make_room(keys);
+        view.close();
+    }
+}
+
+/// Puts keys away. Their places in the tables are asked for together, so that the waiting for memory is shared.
+fn put_all(space: &Keyspace, now: Millis, batch: Vec<Read<'_>>) {
+    let mut hashes = Vec::with_capacity(BATCH);
+    for keys in batch.chunk_by(|a, b| a.db == b.db) {
+        hashes.clear();
+        hashes.extend(keys.iter().map(|read| read.hash));
+        space.prefetch_places(keys[0].db, &hashes);
+    }
+    batch.into_iter().for_each(|read| put(space, now, read));
 }
 
 fn put(space: &Keyspace, now: Millis, read: Read<'_>) {

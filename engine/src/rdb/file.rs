@@ -36,6 +36,9 @@ const HEADER: usize = 9;
 /// Bytes that are written at once.
 const CHUNK: usize = 128 * 1024;
 
+/// Bytes of the least key: its type, and the lengths of an empty name and an empty value.
+const SMALLEST_KEY: usize = 3;
+
 /// What a file says of a key beside its value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct About {
@@ -180,6 +183,8 @@ impl<W: Write + Seek> FileWriter<W> {
 pub enum Part<'a> {
     /// What is known of the writer.
     About(Cow<'a, [u8]>, Cow<'a, [u8]>),
+    /// How many keys follow in a database, as the writer counted them; never more than the rest of the file could hold.
+    Size(u64, usize),
     /// A key of a database. `None` for a collection without elements, which some old servers have written.
     Key(u64, Cow<'a, [u8]>, Option<Loaded<'a>>, About),
     /// The source of a library of functions.
@@ -211,19 +216,23 @@ pub fn walk<'a>(
 ) -> Result<usize, Damaged> {
     let mut reader = Reader::new(bytes);
     let version = version(&mut reader)?;
-    let (mut db, mut about) = (0, About::default());
+    let (mut db, mut about, mut sum) = (0, About::default(), Sum::default());
     loop {
         let at = reader.position();
+        if at - sum.len >= CHUNK {
+            sum.add(bytes, at);
+        }
         let part = match reader.byte()? {
-            mark::END => return end(bytes, &mut reader, version),
+            mark::END => return end(bytes, &mut reader, version, sum),
             mark::AUX => Some(Part::About(reader.string()?, reader.string()?)),
             mark::DATABASE => {
                 db = reader.length()?;
                 None
             }
             mark::RESIZE => {
-                let _sizes = (reader.length()?, reader.length()?);
-                None
+                let (keys, _deadlines) = (reader.length()?, reader.length()?);
+                let most = reader.left() / SMALLEST_KEY;
+                Some(Part::Size(db, usize::try_from(keys).map_or(most, |keys| keys.min(most))))
             }
             mark::DEADLINE_MILLIS => {
                 about.deadline = Some(reader.millis()?.max(0).unsigned_abs());
@@ -270,12 +279,28 @@ fn version(reader: &mut Reader<'_>) -> Result<u16, Damaged> {
     version.filter(|&v| is_readable(v)).ok_or(Damaged { at: 0, what: "a version of RDB up to 12, or 80 of Valkey" })
 }
 
+/// The checksum of what has been read: taken on the way, while the bytes are in the caches.
+#[derive(Default)]
+struct Sum {
+    sum: u64,
+    len: usize,
+}
+
+impl Sum {
+    /// Goes on up to a place.
+    fn add(&mut self, bytes: &[u8], to: usize) {
+        self.sum = crc64(self.sum, bytes.get(self.len..to).unwrap_or_default());
+        self.len = to;
+    }
+}
+
 /// Versions from 5 on have a checksum, or zero if the writer had none.
-fn end(bytes: &[u8], reader: &mut Reader<'_>, version: u16) -> Result<usize, Damaged> {
+fn end(bytes: &[u8], reader: &mut Reader<'_>, version: u16, mut sum: Sum) -> Result<usize, Damaged> {
     if version >= 5 {
         let summed = reader.position();
-        let sum = reader.take(8)?.first_chunk().map_or(0, |sum| u64::from_le_bytes(*sum));
-        if sum != 0 && bytes.get(..summed).map(|bytes| crc64(0, bytes)) != Some(sum) {
+        let expected = reader.take(8)?.first_chunk().map_or(0, |sum| u64::from_le_bytes(*sum));
+        sum.add(bytes, summed);
+        if expected != 0 && sum.sum != expected {
             return Err(Damaged { at: summed, what: "the checksum of the file" });
         }
     }

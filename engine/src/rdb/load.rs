@@ -9,6 +9,7 @@ use crate::clock::Millis;
 use crate::value::hash::FieldDeadline;
 use crate::value::list::Side;
 use crate::value::listpack::Item;
+use crate::value::sorted_set::Builder;
 use crate::value::{Hash, HashLimits, Intset, List, Listpack, Set, SortedSet, Value, list, set, sorted_set};
 
 /// Up to where values are small.
@@ -191,17 +192,23 @@ fn load_set(kind: u8, reader: &mut Reader<'_>, limits: &Limits) -> Result<Set> {
 
 fn load_sorted_set(kind: u8, reader: &mut Reader<'_>, limits: &Limits) -> Result<SortedSet> {
     let at = reader.position();
-    let mut set = SortedSet::default();
-    let mut add = |member: &[u8], score: f64| {
-        let new = !score.is_nan() && set.set(member, score, limits.sorted_set) == sorted_set::Change::Added;
-        if new { Ok(()) } else { Err(Damaged { at, what: "members that are all different, with scores" }) }
+    let mut set = Builder::default();
+    let add = |set: &mut Builder, member: &[u8], score: f64| {
+        let mut is_new = !score.is_nan();
+        set.merge(member, score, |score, _| {
+            is_new = false;
+            score
+        });
+        if is_new { Ok(()) } else { Err(Damaged { at, what: "members that are all different, with scores" }) }
     };
     if matches!(kind, kind::ZSET | kind::ZSET_2) {
-        for _ in 0..reader.count(2)? {
+        let count = reader.count(2)?;
+        set = Builder::with_room(count);
+        for _ in 0..count {
             let member = reader.string()?;
-            add(&member, if kind == kind::ZSET_2 { reader.double()? } else { reader.old_double()? })?;
+            add(&mut set, &member, if kind == kind::ZSET_2 { reader.double()? } else { reader.old_double()? })?;
         }
-        return Ok(set);
+        return Ok(SortedSet::from_builder(set, limits.sorted_set));
     }
     let pack = if kind == kind::ZSET_LISTPACK { listpack(reader)? } else { listpack_of_ziplist(reader)? };
     if pack.len() / 2 <= limits.sorted_set.entries && all_different(&pack, 2) && is_in_order(&pack) {
@@ -209,9 +216,9 @@ fn load_sorted_set(kind: u8, reader: &mut Reader<'_>, limits: &Limits) -> Result
     }
     let mut buffer = itoa::Buffer::new();
     for (member, score) in scored(&pack) {
-        add(member.bytes(&mut buffer), score)?;
+        add(&mut set, member.bytes(&mut buffer), score)?;
     }
-    Ok(set)
+    Ok(SortedSet::from_builder(set, limits.sorted_set))
 }
 
 /// The members of a listpack with their scores, which are NaN where there is none.
@@ -245,8 +252,8 @@ struct Fields {
 }
 
 impl Fields {
-    fn new(reader: &Reader<'_>, limits: &Limits) -> Self {
-        Self { hash: Hash::default(), limits: limits.hash, at: reader.position() }
+    fn new(reader: &Reader<'_>, limits: &Limits, expected: usize) -> Self {
+        Self { hash: Hash::with_room(expected, limits.hash), limits: limits.hash, at: reader.position() }
     }
 
     fn add(&mut self, field: &[u8], value: &[u8], deadline: Option<Millis>) -> Result<()> {
@@ -259,58 +266,69 @@ impl Fields {
 }
 
 fn load_hash(kind: u8, reader: &mut Reader<'_>, limits: &Limits) -> Result<Hash> {
-    let mut fields = Fields::new(reader, limits);
     match kind {
         kind::HASH => {
-            for _ in 0..reader.count(2)? {
+            let count = reader.count(2)?;
+            let mut fields = Fields::new(reader, limits, count);
+            for _ in 0..count {
                 let (field, value) = (reader.string()?, reader.string()?);
                 fields.add(&field, &value, None)?;
             }
+            Ok(fields.hash)
         }
         kind::HASH_ZIPMAP => {
             let at = reader.position();
             let map = reader.string()?;
             let items = ziplist::zipmap_items(&map).ok_or(Damaged { at, what: "a zipmap" })?;
+            let mut fields = Fields::new(reader, limits, items.len() / 2);
             for pair in items.chunks_exact(2) {
                 fields.add(pair[0], pair[1], None)?;
             }
+            Ok(fields.hash)
         }
         _ => {
             let pack = if kind == kind::HASH_LISTPACK { listpack(reader)? } else { listpack_of_ziplist(reader)? };
             if pack.len() % 2 == 0 && pack.len() / 2 <= limits.hash.entries && all_different(&pack, 2) {
                 return Ok(Hash::from_listpack(pack));
             }
+            let mut fields = Fields::new(reader, limits, pack.len() / 2);
             let (mut items, mut names, mut values) = (pack.iter(), itoa::Buffer::new(), itoa::Buffer::new());
             while let Some(field) = items.next() {
                 let Some(value) = items.next() else { return reader.damaged("a value for each field") };
                 fields.add(field.bytes(&mut names), value.bytes(&mut values), None)?;
             }
+            Ok(fields.hash)
         }
     }
-    Ok(fields.hash)
 }
 
 fn load_hash_with_deadlines(kind: u8, reader: &mut Reader<'_>, limits: &Limits) -> Result<Hash> {
-    let mut fields = Fields::new(reader, limits);
     match kind {
         kind::HASH_2 => {
-            for _ in 0..reader.count(10)? {
+            let count = reader.count(10)?;
+            let mut fields = Fields::new(reader, limits, count);
+            for _ in 0..count {
                 let (field, value) = (reader.string()?, reader.string()?);
                 fields.add(&field, &value, u64::try_from(reader.millis()?).ok())?;
             }
+            Ok(fields.hash)
         }
         kind::HASH_METADATA => {
             let earliest = reader.millis()?.max(0).unsigned_abs();
-            for _ in 0..reader.count(3)? {
+            let count = reader.count(3)?;
+            let mut fields = Fields::new(reader, limits, count);
+            for _ in 0..count {
                 let after = reader.length()?;
                 let deadline = after.checked_sub(1).map(|after| earliest.saturating_add(after));
                 let (field, value) = (reader.string()?, reader.string()?);
                 fields.add(&field, &value, deadline)?;
             }
+            Ok(fields.hash)
         }
         _ => {
             reader.millis()?;
             let pack = listpack(reader)?;
+            let mut fields = Fields::new(reader, limits, pack.len() / 3);
             let (mut items, mut names, mut values) = (pack.iter(), itoa::Buffer::new(), itoa::Buffer::new());
             while let Some(field) = items.next() {
                 let (Some(value), Some(Item::Int(deadline))) = (items.next(), items.next()) else {
@@ -319,7 +337,7 @@ fn load_hash_with_deadlines(kind: u8, reader: &mut Reader<'_>, limits: &Limits) 
                 let deadline = u64::try_from(deadline).ok().filter(|&at| at > 0);
                 fields.add(field.bytes(&mut names), value.bytes(&mut values), deadline)?;
             }
+            Ok(fields.hash)
         }
     }
-    Ok(fields.hash)
 }

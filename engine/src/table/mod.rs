@@ -83,8 +83,10 @@ impl<P: Pointer> Probe<'_, P> {
     /// The second step, when the bucket has arrived: brings the entry closer.
     #[inline]
     pub fn fetch(&self) {
-        if let Some((_, p)) = self.page.find(self.hash, |_: P| true) {
-            p.prefetch();
+        match self.page.find(self.hash, |_: P| true) {
+            Some((_, p)) => p.prefetch(),
+            // It may be going to be added.
+            None => self.page.prefetch_header(),
         }
     }
 }
@@ -114,6 +116,22 @@ impl<P: Pointer> Table<P> {
             page_bytes: page.bytes(),
             pointers: std::marker::PhantomData,
         }
+    }
+
+    /// An empty table with room for so many pointers: while it is filled, pages grow and split only by chance. O(expected).
+    pub fn with_room(base: u32, expected: usize) -> Self {
+        let mut table = Self::new(base);
+        let bits = page::depth_for(expected);
+        let (depth, first) = (base + bits, table.directory.page(0));
+        for i in 0..1u64 << bits {
+            let hash = i.checked_shl(64 - depth).unwrap_or(0);
+            let page = PageRef::with_room(depth, expected >> bits);
+            table.page_bytes += page.bytes();
+            table.directory.deepen(hash, depth);
+            table.directory.set(hash, page);
+        }
+        table.release(first);
+        table
     }
 
     /// How many pointers it holds. O(1).
@@ -162,6 +180,13 @@ impl<P: Pointer> Table<P> {
         let page = self.page(hash);
         page.prefetch(hash);
         Probe { page, hash, pointers: std::marker::PhantomData }
+    }
+
+    /// Brings closer what an insert under this hash is going to change.
+    #[inline]
+    pub fn prefetch_place(&self, hash: u64) {
+        self.page(hash).prefetch(hash);
+        self.page(hash).prefetch_header();
     }
 
     /// Adds a pointer whose key is not in the table. The pause is one page split at most.

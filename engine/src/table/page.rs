@@ -145,6 +145,11 @@ impl PageRef {
         Self::with_class(0, depth)
     }
 
+    /// An empty page with room for so many keys.
+    pub(super) fn with_room(depth: u32, keys: usize) -> Self {
+        Self::with_class(class_for(keys), depth)
+    }
+
     fn with_class(class: u8, depth: u32) -> Self {
         let layout = layout(class);
         // SAFETY: the layout has a size above zero.
@@ -295,6 +300,11 @@ impl<'a> Page<'a> {
     /// Asks the processor for the home bucket's line.
     pub(super) fn prefetch(&self, hash: u64) {
         prefetch(std::ptr::from_ref(self.bucket(self.home(hash))));
+    }
+
+    /// Asks for the header's line, which an insert changes beside that of the bucket.
+    pub(super) fn prefetch_header(&self) {
+        prefetch(self.at.address());
     }
 
     #[inline(always)]
@@ -515,6 +525,14 @@ fn class_for(count: usize) -> u8 {
         count * 4 <= slots * 3
     };
     (0..LARGEST).find(fits).unwrap_or(LARGEST)
+}
+
+/// By how many bits pages that share so many keys are deeper than one page would be: as many as they would come to by
+/// splitting when they are full.
+pub(super) fn depth_for(keys: usize) -> u32 {
+    /// What the largest page holds with room to spare for a share that is larger than its sisters' by chance.
+    const MOST: usize = MAX_SLOTS * 3 / 4;
+    (0..MAX_DEPTH / 2).find(|bits| keys >> bits <= MOST).unwrap_or(MAX_DEPTH / 2)
 }
 
 /// Makes a page of `depth` out of packed slots; grows the class until all find a place.

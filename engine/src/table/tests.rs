@@ -180,6 +180,24 @@ fn skipping_to_deadlines_misses_none() {
     assert_eq!(Model::new(3).table.skip_to_deadline(0), None);
 }
 
+#[test]
+fn a_table_with_room_is_filled_as_any_other_and_stays_as_large_as_it_is() {
+    for (base, keys) in [(0, 0), (0, 1), (0, 100), (0, 1_000), (0, 40_000), (4, 100_000)] {
+        let mut model = Model::new(base);
+        model.table = Table::with_room(base, keys >> base);
+        let room = model.table.bytes();
+        for key in 1..=keys as u64 {
+            model.put(key, (key % 3) as u8);
+        }
+        let mut grown = Model::new(base);
+        (1..=keys as u64).for_each(|key| grown.put(key, 0));
+        model.check();
+        let (bytes, usual) = (model.table.bytes(), grown.table.bytes());
+        assert!(bytes <= room + room / 8, "{keys} keys: room for them was {room} bytes, and it came to {bytes}");
+        assert!(bytes <= usual + usual / 2, "{keys} keys take {usual} bytes otherwise, and {bytes} with room for them");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 

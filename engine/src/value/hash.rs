@@ -58,7 +58,7 @@ fn pairs(listpack: &Listpack) -> impl Iterator<Item = (Item<'_>, Item<'_>)> {
 }
 
 fn large_from(listpack: &Listpack) -> Fields {
-    let mut fields = Fields::default();
+    let mut fields = Fields::with_room(listpack.len() / 2);
     let (mut names, mut values) = (itoa::Buffer::new(), itoa::Buffer::new());
     for (name, value) in pairs(listpack) {
         // Only a listpack from outside may have a field twice.
@@ -68,6 +68,14 @@ fn large_from(listpack: &Listpack) -> Fields {
 }
 
 impl Hash {
+    /// A hash that is going to have so many fields, and has none so far.
+    pub fn with_room(expected: usize, limits: HashLimits) -> Self {
+        match expected <= limits.entries {
+            true => Self::default(),
+            false => Self(Compact::large(Box::new(Fields::with_room(expected)))),
+        }
+    }
+
     /// A small hash out of a listpack of field, value, field, value.
     pub fn from_listpack(listpack: Listpack) -> Self {
         Self(Compact::small(listpack))

@@ -73,7 +73,7 @@ impl Set {
         } else if expected <= limits.listpack_entries {
             Self(Compact3::second(Listpack::new()))
         } else {
-            Self(Compact3::large(Box::new(Members::new())))
+            Self(Compact3::large(Box::new(Members::with_room(expected))))
         }
     }
 

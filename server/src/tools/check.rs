@@ -133,6 +133,7 @@ impl Found {
     fn add(&mut self, end: usize, part: &Part<'_>, now: u64) {
         match part {
             Part::About(name, value) => self.writer.push((name.to_vec(), value.to_vec())),
+            Part::Size(..) => {}
             Part::Function(_) => self.functions += 1,
             Part::Module => self.modules += 1,
             Part::Key(db, key, value, about) => {

@@ -102,7 +102,7 @@ impl<'a> Input<'a> {
                     "a place for a key"
                 })?,
                 Part::Function(_) | Part::Module => left_out += 1,
-                Part::About(..) | Part::Key(_, _, None, _) => {}
+                Part::About(..) | Part::Size(..) | Part::Key(_, _, None, _) => {}
             }
             Ok(())
         });

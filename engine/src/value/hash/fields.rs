@@ -36,7 +36,7 @@ pub enum FieldDeadline {
 
 impl Default for Fields {
     fn default() -> Self {
-        Self { table: Table::new(0), bytes: 0, deadlines: 0, pieces: None }
+        Self::with_room(0)
     }
 }
 
@@ -49,13 +49,18 @@ impl Drop for Fields {
 
 impl Clone for Fields {
     fn clone(&self) -> Self {
-        let mut copy = Self::default();
+        let mut copy = Self::with_room(self.len());
         self.for_each(|field| copy.insert(field.name(), field.value(), field.deadline()));
         copy
     }
 }
 
 impl Fields {
+    /// With room for so many fields.
+    pub(super) fn with_room(expected: usize) -> Self {
+        Self { table: Table::with_room(0, expected), bytes: 0, deadlines: 0, pieces: None }
+    }
+
     fn field(&self, p: FieldPtr) -> Field<'_> {
         // SAFETY: fields live as long as they are in the table, and change only through `&mut self`.
         unsafe { p.get() }

@@ -30,7 +30,12 @@ impl Members {
     }
 
     pub(super) fn new() -> Self {
-        Self { table: Table::new(0), bytes: 0, pieces: None }
+        Self::with_room(0)
+    }
+
+    /// With room for so many members.
+    pub(super) fn with_room(expected: usize) -> Self {
+        Self { table: Table::with_room(0, expected), bytes: 0, pieces: None }
     }
 
     pub(super) fn len(&self) -> usize {

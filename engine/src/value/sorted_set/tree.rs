@@ -40,11 +40,15 @@ impl Found {
 
 impl Default for Tree {
     fn default() -> Self {
-        Self { order: Ordered::new(), table: Table::new(0), element_bytes: 0, pieces: None }
+        Self::with_room(0)
     }
 }
 
 impl Tree {
+    fn with_room(expected: usize) -> Self {
+        Self { order: Ordered::new(), table: Table::with_room(0, expected), element_bytes: 0, pieces: None }
+    }
+
     pub(super) fn probe(&self, hash: u64) -> Probe<'_, Element> {
         self.table.probe(hash)
     }
@@ -235,6 +239,11 @@ pub struct Builder {
 }
 
 impl Builder {
+    /// With room for so many members.
+    pub fn with_room(expected: usize) -> Self {
+        Self { tree: Tree::with_room(expected), elements: Vec::with_capacity(expected), ..Self::default() }
+    }
+
     /// How many members it has. O(1).
     pub fn len(&self) -> usize {
         self.elements.len()
