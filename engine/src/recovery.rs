@@ -150,7 +150,7 @@ fn look_at(core: &Core, paths: Vec<PathBuf>) -> Result<Vec<Found>> {
     let look_at = |path: PathBuf| {
         let bytes = Map::open(&path).map_err(|e| Error::new(format!("ERR cannot read {}: {e}", path.display())))?;
         let from = load_preamble(core, &path, &bytes)?;
-        let look = aof::inspect(&bytes, from);
+        let look = aof::inspect_halves(&bytes, from);
         Ok(Found { path, bytes, from, look })
     };
     paths.into_iter().map(look_at).collect()

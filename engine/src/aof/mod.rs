@@ -36,7 +36,7 @@ mod tests;
 mod thread;
 mod written;
 
-pub use inspect::{Ends, Inspection, Verdict, commands, first_after, inspect, inspect_with};
+pub use inspect::{Ends, Inspection, Verdict, commands, first_after, inspect, inspect_halves, inspect_with};
 pub use log::{Fsync, Log, Segment};
 pub use manifest::{Kind, Manifest, Piece};
 pub use record::append_record;

@@ -4,11 +4,18 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use super::inspect::{Ends, Inspection, Verdict, first_after, inspect};
+use super::inspect::{self, Ends, Inspection, Verdict, first_after};
 use super::repair::{Plan, plan};
 use super::{Disk, Fsync, Log, Segment, Store, StoreKind, commands, record};
 use crate::clock::Clock;
 use crate::keyspace::{Effect, Listener};
+
+/// What is found from the beginning to the end, which is what is found in two halves.
+fn inspect(file: &[u8], from: usize) -> Inspection {
+    let found = inspect::inspect(file, from);
+    assert_eq!(inspect::inspect_halves(file, from), found);
+    found
+}
 
 /// A segment of records, each with the place where it begins.
 fn segment(records: &[Vec<Effect>], synced: impl Fn(usize) -> Option<u64>) -> (Vec<u8>, Vec<usize>) {

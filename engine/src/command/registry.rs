@@ -1,9 +1,5 @@
 //! The registry: all commands of an engine by their names.
 
-use std::collections::HashMap;
-
-use smallvec::SmallVec;
-
 use super::flags::{Flags, KeyFlags};
 use super::spec::{Begin, Find, Spec};
 use super::stats::CommandStats;
@@ -95,10 +91,61 @@ impl Command {
     }
 }
 
+/// Where in a list of commands each name is. As every request asks, this is a table that one multiplication leads into.
+#[derive(Default)]
+struct Names {
+    /// One more than the place of a command, or 0; as many as a power of two, and at most a quarter of them used.
+    slots: Box<[u16]>,
+}
+
+impl Names {
+    fn new(commands: &[Command]) -> Self {
+        let mut names = Self { slots: vec![0; (commands.len() * 4).next_power_of_two()].into() };
+        for (i, command) in commands.iter().enumerate() {
+            let mut at = names.home(command.spec.name.as_bytes());
+            while names.slots[at] != 0 {
+                at = names.after(at);
+            }
+            names.slots[at] = i as u16 + 1;
+        }
+        names
+    }
+
+    fn after(&self, at: usize) -> usize {
+        (at + 1) & (self.slots.len() - 1)
+    }
+
+    /// Where a name would be, from its length and its first eight bytes in lower case.
+    #[inline]
+    fn home(&self, name: &[u8]) -> usize {
+        let mut first = [0; 8];
+        match name.first_chunk::<8>() {
+            Some(chunk) => first = *chunk,
+            None => first.iter_mut().zip(name).for_each(|(to, from)| *to = *from),
+        }
+        // Sets the bit that tells letters' cases apart, in whatever is no letter too: whoever is found is compared.
+        let lower = u64::from_le_bytes(first) | 0x2020_2020_2020_2020;
+        let mixed = (lower ^ name.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 48) as usize & (self.slots.len() - 1)
+    }
+
+    #[inline]
+    fn find<'c>(&self, commands: &'c [Command], name: &[u8]) -> Option<&'c Command> {
+        let mut at = self.home(name);
+        loop {
+            let command = commands.get(usize::from(*self.slots.get(at)?).checked_sub(1)?)?;
+            if command.spec.name.as_bytes().eq_ignore_ascii_case(name) {
+                return Some(command);
+            }
+            at = self.after(at);
+        }
+    }
+}
+
 /// All commands of an engine.
 pub struct Registry {
     commands: Vec<Command>,
-    by_name: HashMap<Box<[u8]>, usize, ahash::RandomState>,
+    names: Names,
     /// Where the command of each number is: its place, and that among its container's subcommands.
     numbers: Vec<(usize, Option<usize>)>,
 }
@@ -106,19 +153,15 @@ pub struct Registry {
 impl Registry {
     /// A registry of some declarations; a later one replaces an earlier of the same name.
     pub fn new<'a>(specs: impl Iterator<Item = &'a Spec>) -> Self {
-        let by_name = HashMap::with_hasher(ahash::RandomState::new());
-        let mut registry = Self { commands: Vec::new(), by_name, numbers: Vec::new() };
+        let mut registry = Self { commands: Vec::new(), names: Names::default(), numbers: Vec::new() };
         for spec in specs {
             let command = Command::new(spec, None);
-            let name = spec.name.to_ascii_lowercase().into_bytes().into_boxed_slice();
-            match registry.by_name.get(&name) {
-                Some(&i) => registry.commands[i] = command,
-                None => {
-                    registry.by_name.insert(name, registry.commands.len());
-                    registry.commands.push(command);
-                }
+            match registry.commands.iter_mut().find(|c| c.spec.name.eq_ignore_ascii_case(spec.name)) {
+                Some(old) => *old = command,
+                None => registry.commands.push(command),
             }
         }
+        registry.names = Names::new(&registry.commands);
         registry.number();
         registry
     }
@@ -149,12 +192,7 @@ impl Registry {
     /// The command of a name, in any case.
     #[inline]
     pub fn get(&self, name: &[u8]) -> Option<&Command> {
-        let mut lower: SmallVec<[u8; 32]> = SmallVec::from_slice(name.get(..64).unwrap_or(name));
-        if name.len() > 64 {
-            return None;
-        }
-        lower.make_ascii_lowercase();
-        self.by_name.get(&lower[..]).map(|&i| &self.commands[i])
+        self.names.find(&self.commands, name)
     }
 
     /// The command of a full name: `container|subcommand`.

@@ -20,10 +20,11 @@ const BATCH: usize = 64;
 /// Batches that may wait for a thread.
 const AHEAD: usize = 16;
 
-/// A command, as it stands in the file, and its database.
+/// A command as it stands in the file, its number, and its database.
 #[derive(Clone, Copy)]
 struct Item<'f> {
     db: u32,
+    command: u32,
     bytes: &'f [u8],
 }
 
@@ -135,7 +136,7 @@ impl<'f> Router<'f, '_> {
         let Some(command) = command else {
             return Err(format!("it has a command that there is not: {}", String::from_utf8_lossy(name)));
         };
-        let item = Item { db: self.db, bytes };
+        let item = Item { db: self.db, command: command.number, bytes };
         match self.lane_of(command, argv, keys) {
             Some(lane) => lane.push(item),
             None => {
@@ -208,7 +209,7 @@ impl<'c> Runner<'c> {
         let mut one = Vec::new();
         for item in items {
             aof::commands(item.bytes, 0, item.bytes.len()).next_into(&mut one);
-            let command = dispatch::find(&core.registry, &one);
+            let command = core.registry.by_number(item.command);
             let range = keys.add(command, &one, core.keyspace.hasher());
             let from = argv.len();
             argv.extend_from_slice(&one);
