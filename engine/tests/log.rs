@@ -207,6 +207,22 @@ fn a_log_begins_with_the_last_snapshot_and_takes_an_old_single_file_over() {
     assert_eq!(db.get("new").unwrap().unwrap(), b"one");
 }
 
+#[test]
+fn an_old_single_file_that_was_named_and_not_moved_yet_is_taken_over() {
+    let folder = Folder::new();
+    fs::create_dir(folder.log()).unwrap();
+    fs::write(folder.log().join("appendonly.aof.manifest"), "file appendonly.aof seq 1 type b\n").unwrap();
+    let missing = folder.open().err().unwrap().to_string();
+    assert!(missing.contains("cannot read "), "{missing}");
+    let old = [request(&["SELECT", "0"]), request(&["SET", "old", "file"])].concat();
+    fs::write(folder.0.join("appendonly.aof"), old).unwrap();
+    for _ in 0..2 {
+        let db = folder.open().unwrap().db(0).unwrap();
+        assert_eq!(db.get("old").unwrap().unwrap(), b"file");
+        assert!(!is_file(&folder.0.join("appendonly.aof")));
+    }
+}
+
 /// A request as it stands in a log.
 fn request(words: &[&str]) -> String {
     let words: String = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();

@@ -173,7 +173,7 @@ impl AppendLog {
             return Err(io::Error::other("this engine has no directory to write a log to"));
         };
         self.saves.own_directory().map_err(io::Error::other)?;
-        std::fs::create_dir_all(&place.folder)?;
+        files::make_folder(&place.folder)?;
         let was_on = self.log.is_on();
         let increment = manifest.next_increment(&place.name);
         let path = place.folder.join(&increment.name);
