@@ -187,13 +187,17 @@ impl AppendLog {
         }
         let base = longer.next_base(&place.name);
         let written = self.write_base(space, &place.folder.join(&base.name), segment, claim);
-        if written.is_err() && !was_on {
-            self.turn_off(space);
-            let _ = std::fs::remove_file(&path);
-        }
-        let (at, bytes) = written?;
+        let is_written = written.is_ok();
         let shorter = longer.rebased(base);
-        shorter.write(&place.folder, &place.name)?;
+        let named = written.and_then(|written| shorter.write(&place.folder, &place.name).map(|()| written));
+        if named.is_err() && !was_on {
+            // Nobody would ever read what went to a segment that is not named.
+            self.turn_off(space);
+            if !is_written {
+                let _ = std::fs::remove_file(&path);
+            }
+        }
+        let (at, bytes) = named?;
         *manifest = shorter;
         self.log.rebased(at);
         self.note_size(bytes);
