@@ -27,7 +27,7 @@ pub(crate) fn replace_if<T, G>(
     write: impl FnOnce(&File) -> io::Result<T>,
     may: impl FnOnce() -> io::Result<G>,
 ) -> io::Result<T> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let name = path.file_name().unwrap_or_default().display();
     let aside = folder.join(format!("temp-{}{mark}-{name}", std::process::id()));
     let written = File::create(&aside).and_then(|file| {
@@ -44,6 +44,31 @@ pub(crate) fn replace_if<T, G>(
     let written = written?;
     File::open(folder)?.sync_all()?;
     Ok(written)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes a folder if it is not there, so that it stays: what is synced in it later is of no use without it.
+///
+/// # Errors
+/// Those of the system.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(path)?;
+    File::open(folder_of(path))?.sync_all()
+}
+
+/// Moves a file to another folder of the same file system, so that it stays there.
+///
+/// # Errors
+/// Those of the system.
+pub(crate) fn move_to(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    [to, from].iter().try_for_each(|path| File::open(folder_of(path))?.sync_all())
 }
 
 /// The file that tells whose a directory is.

@@ -10,6 +10,7 @@ use std::time::Instant;
 use crate::aof::{self, Inspection, Kind, Manifest, Piece, Plan, StoreKind, Verdict};
 use crate::command::{Core, Place};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::map::Map;
 use crate::operation::snapshot;
 use crate::session::replay::replay;
@@ -58,8 +59,8 @@ fn recover_log(core: &Core) -> Result<()> {
     let manifest = Manifest::read(&place.folder, &place.name)
         .map_err(|e| Error::new(format!("ERR the manifest in {}: {e}", place.folder.display())))?;
     let manifest = match manifest {
-        Some(manifest) => Some(manifest),
-        None => adopt_single_file(core, &place)?,
+        Some(manifest) if !is_half_adopted(&manifest, &place) => Some(manifest),
+        none => adopt_single_file(core, &place)?.or(none),
     };
     let start = |len| core.aof.start(&core.keyspace, len).map_err(|e| Error::new(format!("ERR cannot log: {e}")));
     match manifest {
@@ -84,12 +85,18 @@ fn adopt_single_file(core: &Core, place: &Place) -> Result<Option<Manifest>> {
         return Ok(None);
     }
     let manifest = Manifest { pieces: vec![Piece { name: place.name.clone(), seq: 1, kind: Kind::Base }] };
-    let moved = fs::create_dir_all(&place.folder)
+    let moved = files::make_folder(&place.folder)
         .and_then(|()| manifest.write(&place.folder, &place.name))
-        .and_then(|()| fs::rename(&old, place.folder.join(&place.name)));
+        .and_then(|()| files::move_to(&old, &place.folder.join(&place.name)));
     moved.map_err(|e| Error::new(format!("ERR cannot move {} into {}: {e}", old.display(), place.folder.display())))?;
     tracing::info!("Successfully migrated an old-style AOF configuration ({}) into a directory", old.display());
     Ok(Some(manifest))
+}
+
+/// Whether somebody has gone between naming a single file and moving it.
+fn is_half_adopted(manifest: &Manifest, place: &Place) -> bool {
+    matches!(&manifest.pieces[..], [Piece { name, kind: Kind::Base, .. }] if *name == place.name)
+        && !place.folder.join(&place.name).exists()
 }
 
 /// A file of the log, looked through.

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use carnelian::aof::{Disk, Store, StoreKind};
@@ -26,6 +27,8 @@ struct FakeDisk {
     full: AtomicBool,
     /// Syncing fails.
     broken: AtomicBool,
+    /// Syncing does not come to an end.
+    held: AtomicBool,
     syncs: AtomicU64,
 }
 
@@ -92,6 +95,9 @@ impl Disk for FakeStore {
         let now = self.with(|content| content.bytes.clone());
         // It takes a while, and what is appended meanwhile may or may not be part of it.
         std::thread::sleep(Duration::from_micros(200));
+        while self.disk.held.load(SeqCst) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         if self.disk.broken.load(SeqCst) {
             return Err(io::Error::other("input/output error"));
         }
@@ -304,13 +310,93 @@ fn after_a_failed_sync_writes_are_refused_until_a_new_base_is_there() {
         wait_until("writes are taken again", || db.set("after", "2").is_ok());
         engine.sync().unwrap();
         // What the failed sync has left is of no account: the base has it all.
+        wait_until("the segment that it has left is deleted", || !folder.segment(1).exists());
         let (copy, ()) = disk.cut_power(&folder, 1, || ());
-        assert!(!copy.segment(1).exists());
         let there = copy.open().unwrap().db(0).unwrap();
         for key in ["before", "after"].map(str::to_owned).into_iter().chain((1..n).map(|n| format!("key {n}"))) {
             assert!(there.exists(&key).unwrap(), "{key}, {durability:?}");
         }
     }
+}
+
+/// Polls a future again and again, as a task would.
+fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return output;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// What a thread does, under a name.
+type Call<'a> = (&'static str, Box<dyn Fn() + Sync + 'a>);
+
+#[test]
+fn threads_of_this_process_hear_of_no_change_before_it_is_on_the_disk() {
+    let (folder, disk) = (Folder::new(), Arc::<FakeDisk>::default());
+    let engine = Engine::open(disk.options(&folder, Durability::Always).stripes(64)).unwrap();
+    let db = engine.db(0).unwrap();
+    db.rpush("there", ["x"]).unwrap();
+    let run = |argv: &[&str]| drop(engine.execute(argv).unwrap());
+    let rows = |mut connection: carnelian::Connection, rows: &[&[&str]]| {
+        rows.iter().for_each(|argv| drop(connection.execute(argv).unwrap()));
+        connection
+    };
+    let watching = Mutex::new(Some(rows(engine.connect(), &[&["WATCH", "k"], &["MULTI"], &["PING"]])));
+    let change = || {
+        let changed = db.transaction(["k", "queue 1", "queue 2", "queue 3"], |tx| {
+            tx.set("k", "1")?;
+            ["queue 1", "queue 2", "queue 3"].iter().try_for_each(|queue| tx.rpush(queue, ["x"]).map(drop))
+        });
+        changed.unwrap();
+    };
+    let waiters: [Call<'_>; 3] = [
+        ("BLPOP", Box::new(|| run(&["BLPOP", "queue 1", "0"]))),
+        ("blpop, waited for", Box::new(|| drop(db.blpop(["queue 2"], None).wait().unwrap()))),
+        ("blpop, awaited", Box::new(|| drop(block_on(db.blpop(["queue 3"], None)).unwrap()))),
+    ];
+    let others: [Call<'_>; 18] = [
+        ("SET", Box::new(|| run(&["SET", "another", "1"]))),
+        ("set", Box::new(|| db.set("another", "2").unwrap())),
+        ("blpop that need not wait", Box::new(|| drop(db.blpop(["there"], None).wait().unwrap()))),
+        ("swap", Box::new(|| engine.db(5).unwrap().swap(6).unwrap())),
+        ("GET", Box::new(|| run(&["GET", "k"]))),
+        ("get", Box::new(|| drop(db.get("k").unwrap()))),
+        ("mget", Box::new(|| drop(db.mget(&["k", "l"]).unwrap()))),
+        ("DEBUG OBJECT", Box::new(|| run(&["DEBUG", "OBJECT", "k"]))),
+        ("EXEC", Box::new(|| drop(rows(engine.connect(), &[&["MULTI"], &["GET", "k"], &["EXEC"]])))),
+        ("EXEC that is too late", Box::new(|| drop(watching.lock().unwrap().take().map(|c| rows(c, &[&["EXEC"]]))))),
+        ("KEYS", Box::new(|| run(&["KEYS", "*"]))),
+        ("SCAN", Box::new(|| run(&["SCAN", "0"]))),
+        ("RANDOMKEY", Box::new(|| run(&["RANDOMKEY"]))),
+        ("DBSIZE", Box::new(|| run(&["DBSIZE"]))),
+        ("keys", Box::new(|| drop(db.keys("*").unwrap()))),
+        ("scan", Box::new(|| drop(db.scan().next().unwrap().unwrap()))),
+        ("random_key", Box::new(|| drop(db.random_key().unwrap()))),
+        ("size", Box::new(|| assert!(db.size().unwrap() > 0))),
+    ];
+    let (done, names) = std::sync::mpsc::channel();
+    let begin = |(name, call): &Call<'_>| {
+        call();
+        done.send(*name).unwrap();
+    };
+    let begin = &begin;
+    std::thread::scope(|scope| {
+        waiters.iter().for_each(|call| drop(scope.spawn(move || begin(call))));
+        std::thread::sleep(Duration::from_millis(50));
+        disk.held.store(true, SeqCst);
+        let before = engine.core().log().position();
+        scope.spawn(change);
+        wait_until("it is changed", || engine.core().log().position() > before);
+        others.iter().for_each(|call| drop(scope.spawn(move || begin(call))));
+        std::thread::sleep(Duration::from_millis(200));
+        let too_early: Vec<_> = names.try_iter().collect();
+        disk.held.store(false, SeqCst);
+        assert!(too_early.is_empty(), "{too_early:?} came to an end");
+    });
+    assert_eq!(names.try_iter().count(), waiters.len() + others.len());
 }
 
 #[test]

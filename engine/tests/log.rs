@@ -6,6 +6,8 @@ use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use carnelian::aof::append_record;
+use carnelian::keyspace::Effect;
 use carnelian::{Clock, Durability, Engine, ManualClock, Value};
 use common::folder::Folder;
 
@@ -169,6 +171,139 @@ fn a_flipped_bit_in_what_was_safe_is_refused() {
     }
 }
 
+/// Where what is used of a segment ends.
+fn used(folder: &Folder) -> usize {
+    fs::read(folder.segment(1)).unwrap().iter().rposition(|&b| b != 0).unwrap() + 1
+}
+
+#[test]
+fn a_flipped_bit_is_refused_after_the_end_of_the_process_as_well() {
+    let folder = Folder::new();
+    let engine = Engine::open(folder.options().durability(Durability::Always)).unwrap();
+    let db = engine.db(0).unwrap();
+    let is_refused = |from: usize, to: usize| {
+        for at in from..to {
+            let crashed = folder.crash();
+            let mut flipped = fs::read(crashed.segment(1)).unwrap();
+            flipped[at] ^= 1 << (at % 8);
+            fs::write(crashed.segment(1), &flipped).unwrap();
+            let error = crashed.open().err().unwrap_or_else(|| panic!("a flipped bit in byte {at}"));
+            assert!(error.to_string().contains("is damaged at byte "), "{error}");
+        }
+    };
+    let first = used(&folder);
+    db.set("n", "1").unwrap();
+    let second = used(&folder);
+    // Which says of the one before it that it was safe.
+    db.set("n", "2").unwrap();
+    let third = used(&folder);
+    is_refused(first, second);
+    // When nothing comes any more, the log says so by itself.
+    let began = std::time::Instant::now();
+    while used(&folder) == third {
+        assert!(began.elapsed() < Duration::from_secs(20), "it states what is safe");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    is_refused(second, third);
+}
+
+/// The figures of INFO about what is kept.
+fn persistence(engine: &Engine) -> String {
+    format!("{:?}", engine.execute(&["INFO", "persistence"]).unwrap())
+}
+
+fn wait_for(engine: &Engine, line: &str) {
+    let began = std::time::Instant::now();
+    while !persistence(engine).contains(line) {
+        assert!(began.elapsed() < Duration::from_secs(20), "{line} in {}", persistence(engine));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Has the file that is written aside for another end in an error. The link goes with it.
+fn has_no_room(folder: &Folder, name: &str) {
+    let aside = folder.log().join(format!("temp-{}-{name}", std::process::id()));
+    std::os::unix::fs::symlink("/dev/full", aside).unwrap();
+}
+
+#[test]
+fn a_log_whose_new_base_does_not_fit_goes_on_in_two_segments() {
+    let folder = Folder::new();
+    let engine = folder.open().unwrap();
+    let db = engine.db(0).unwrap();
+    db.set("before", "1").unwrap();
+    has_no_room(&folder, "appendonly.aof.2.base.rdb");
+    engine.execute(&["BGREWRITEAOF"]).unwrap();
+    wait_for(&engine, "aof_last_bgrewrite_status:err");
+    db.set("after", "2").unwrap();
+    let names = ["1.base.rdb", "1.incr.aof", "2.incr.aof", "manifest"].map(|name| format!("appendonly.aof.{name}"));
+    assert_eq!(folder.names(), names);
+    let there = folder.crash().open().unwrap().db(0).unwrap();
+    for (key, value) in [("before", b"1"), ("after", b"2")] {
+        assert_eq!(there.get(key).unwrap().as_deref(), Some(&value[..]), "{key}");
+    }
+    // Others read the first segment as well, so it is cut to its length.
+    let began = std::time::Instant::now();
+    while fs::read(folder.segment(1)).unwrap().ends_with(b"\0") {
+        assert!(began.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // A segment says which database it is about, whatever was said in the one before.
+    engine.db(3).unwrap().set("there", "1").unwrap();
+    engine.execute(&["BGREWRITEAOF"]).unwrap();
+    wait_for(&engine, "aof_last_bgrewrite_status:ok");
+    engine.db(3).unwrap().set("again", "2").unwrap();
+    let digests = [&folder.crash().open().unwrap(), &engine].map(digest);
+    assert_eq!(digests[0], digests[1]);
+    assert_eq!(folder.names(), ["appendonly.aof.2.base.rdb", "appendonly.aof.3.incr.aof", "appendonly.aof.manifest"]);
+}
+
+#[test]
+fn a_log_that_cannot_begin_stays_off_and_leaves_the_one_before() {
+    for file in ["appendonly.aof.2.base.rdb", "appendonly.aof.manifest"] {
+        let folder = Folder::new();
+        let engine = folder.open().unwrap();
+        let db = engine.db(0).unwrap();
+        db.set("k", "logged").unwrap();
+        engine.execute(&["CONFIG", "SET", "appendonly", "no"]).unwrap();
+        db.set("k", "not logged").unwrap();
+        let before = folder.names();
+        has_no_room(&folder, file);
+        engine.execute(&["CONFIG", "SET", "appendonly", "yes"]).unwrap();
+        wait_for(&engine, "aof_last_bgrewrite_status:err");
+        let there = folder.crash().open().unwrap().db(0).unwrap();
+        assert_eq!(there.get("k").unwrap().unwrap(), b"logged", "{file}");
+        assert!(persistence(&engine).contains("aof_enabled:0"), "{file}: {}", persistence(&engine));
+        // A manifest may be in its place and not be known to be, so what it names stays.
+        assert!(file == "appendonly.aof.manifest" || folder.names() == before, "{:?}", folder.names());
+        // It is tried again, after a while.
+        wait_for(&engine, "aof_last_bgrewrite_status:ok");
+        let there = folder.crash().open().unwrap().db(0).unwrap();
+        assert_eq!(there.get("k").unwrap().unwrap(), b"not logged", "{file}");
+    }
+}
+
+#[test]
+fn whoever_reads_or_begins_a_log_later_takes_the_directory_first() {
+    let folder = Folder::new();
+    let engine = folder.open().unwrap();
+    engine.db(0).unwrap().set("k", "v").unwrap();
+    let before = folder.names();
+    let later = |appendonly: &str| {
+        let dir = folder.0.to_str().unwrap();
+        let options = carnelian::Options::new().config("dir", dir).config("appendonly", appendonly);
+        Engine::open(options.recover_later()).unwrap()
+    };
+    let error = later("yes").recover().unwrap_err().to_string();
+    assert!(error.contains("is in use by another process"), "{error}");
+    let other = later("no");
+    other.recover().unwrap();
+    other.execute(&["CONFIG", "SET", "appendonly", "yes"]).unwrap();
+    wait_for(&other, "aof_last_bgrewrite_status:err");
+    assert!(persistence(&other).contains("aof_enabled:0"), "{}", persistence(&other));
+    assert_eq!(folder.names(), before);
+}
+
 #[test]
 fn a_directory_belongs_to_one_engine() {
     let folder = Folder::new();
@@ -207,6 +342,22 @@ fn a_log_begins_with_the_last_snapshot_and_takes_an_old_single_file_over() {
     assert_eq!(db.get("new").unwrap().unwrap(), b"one");
 }
 
+#[test]
+fn an_old_single_file_that_was_named_and_not_moved_yet_is_taken_over() {
+    let folder = Folder::new();
+    fs::create_dir(folder.log()).unwrap();
+    fs::write(folder.log().join("appendonly.aof.manifest"), "file appendonly.aof seq 1 type b\n").unwrap();
+    let missing = folder.open().err().unwrap().to_string();
+    assert!(missing.contains("cannot read "), "{missing}");
+    let old = [request(&["SELECT", "0"]), request(&["SET", "old", "file"])].concat();
+    fs::write(folder.0.join("appendonly.aof"), old).unwrap();
+    for _ in 0..2 {
+        let db = folder.open().unwrap().db(0).unwrap();
+        assert_eq!(db.get("old").unwrap().unwrap(), b"file");
+        assert!(!is_file(&folder.0.join("appendonly.aof")));
+    }
+}
+
 /// A request as it stands in a log.
 fn request(words: &[&str]) -> String {
     let words: String = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
@@ -229,6 +380,59 @@ fn commands_that_redis_logs_and_would_not_take_from_a_client_are_run() {
     assert_ne!(engine.execute(&["XRANGE", "s", "3-0", "3-0"]).unwrap(), Value::Array(Vec::new()));
     let refused = engine.execute(&["XTRIM", "s", "MAXLEN", "=", "1", "LIMIT", "10"]).unwrap_err();
     assert!(refused.to_string().contains("without the special ~ option"), "{refused}");
+}
+
+#[test]
+fn what_is_cut_at_the_same_place_again_is_kept_as_well() {
+    let folder = Folder::new();
+    let whole = [request(&["SELECT", "0"]), request(&["SET", "a", "1"])].concat();
+    let torn = [request(&["SET", "b", "2"]), request(&["SET", "c", "3"])].map(|r| r[..r.len() - 4].to_owned());
+    for rest in &torn {
+        fs::write(folder.0.join("appendonly.aof"), format!("{whole}{rest}")).unwrap();
+        let _ = fs::remove_file(folder.log().join("appendonly.aof.manifest"));
+        assert_eq!(folder.open().unwrap().db(0).unwrap().size(), Ok(1));
+    }
+    for (name, rest) in ["", ".2"].iter().zip(&torn) {
+        let aside = folder.log().join(format!("appendonly.aof.cut-at-{}{name}", whole.len()));
+        assert_eq!(fs::read_to_string(aside).unwrap(), *rest);
+    }
+}
+
+#[test]
+fn segments_behind_a_torn_one_are_set_aside_whole() {
+    let folder = Folder::new();
+    fs::create_dir(folder.log()).unwrap();
+    let segment = |key: &str| {
+        let (mut bytes, mut db) = (Vec::new(), None);
+        append_record(&mut bytes, &[], &mut db, Some(0), false);
+        let ends = ["1", "2"].map(|value| {
+            append_record(&mut bytes, &[Effect::new("SET").arg(key).arg(value)], &mut db, None, false);
+            bytes.len()
+        });
+        (bytes, ends[0])
+    };
+    let ((first, end), (second, _)) = (segment("a"), segment("b"));
+    fs::write(folder.segment(1), &first[..first.len() - 3]).unwrap();
+    fs::write(folder.segment(2), &second).unwrap();
+    let manifest = "file appendonly.aof.1.incr.aof seq 1 type i\nfile appendonly.aof.2.incr.aof seq 2 type i\n";
+    fs::write(folder.log().join("appendonly.aof.manifest"), manifest).unwrap();
+    let db = folder.open().unwrap().db(0).unwrap();
+    assert_eq!(db.get("a").unwrap().as_deref(), Some(&b"1"[..]));
+    assert_eq!(db.get("b").unwrap(), None, "it came after what is lost");
+    let aside = |n: u32, at: usize| fs::read(folder.log().join(format!("appendonly.aof.{n}.incr.aof.cut-at-{at}")));
+    assert_eq!(aside(1, end).unwrap(), first[end..first.len() - 3]);
+    assert_eq!(aside(2, 0).unwrap(), second);
+}
+
+#[test]
+fn nothing_expires_while_a_log_is_read_however_long_that_takes() {
+    let folder = Folder::new();
+    let first = [&["SELECT", "0"][..], &["SET", "kept", "1", "PXAT", "1000"]].map(request).concat();
+    // Of all stripes, so that the last command does not run together with the first.
+    let others: String = (0..100_000).map(|n| request(&["SET", &format!("another {n}"), "value"])).collect();
+    fs::write(folder.0.join("appendonly.aof"), [first, others, request(&["PERSIST", "kept"])].concat()).unwrap();
+    let engine = Engine::open(folder.options().config("hz", "500")).unwrap();
+    assert_eq!(engine.db(0).unwrap().get("kept").unwrap().as_deref(), Some(&b"1"[..]));
 }
 
 #[test]

@@ -141,6 +141,11 @@ fn what_cannot_be_written_leaves_the_old_file() {
     engine.snapshot().unwrap();
     assert_ne!(fs::read(folder.file()).unwrap(), before);
     assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 2, "nothing is left beside it and the lock");
+    // It is written, and cannot be brought to the disk.
+    let before = fs::read(folder.file()).unwrap();
+    std::os::unix::fs::symlink("/dev/null", &aside).unwrap();
+    assert!(engine.snapshot().unwrap_err().to_string().starts_with("ERR cannot save: "));
+    assert_eq!(fs::read(folder.file()).unwrap(), before);
     let nowhere = Engine::open(Options::new()).unwrap();
     assert_eq!(nowhere.snapshot().unwrap_err().to_string(), "ERR this engine has no directory to save to");
 }
@@ -223,7 +228,7 @@ fn while_one_saves_in_the_background_others_are_told_and_flushall_calls_it_off()
         assert_eq!(ask(&engine, command), refused, "{command}");
     }
     assert_eq!(engine.core().snapshot_in_progress_by(), Some(carnelian::command::SnapshotBy::BackgroundSave));
-    assert_eq!(figure(&engine, "current_save_keys_total"), "300000");
+    until("it has begun", || figure(&engine, "current_save_keys_total") == "300000");
     ask(&engine, "SET key:1 another");
     ask(&engine, "FLUSHALL");
     ask(&engine, "SET new 1");

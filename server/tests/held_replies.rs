@@ -53,17 +53,24 @@ impl Store for Gated {
     }
 }
 
-struct Folder(std::path::PathBuf);
+struct Folder(std::path::PathBuf, Arc<Gate>);
 
 impl Drop for Folder {
     fn drop(&mut self) {
+        // The engine ends with a sync, whatever a test has come to.
+        self.1.shut(false);
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
 fn open(name: &str) -> (Arc<Gate>, Server, Engine, Folder) {
-    let folder = Folder(std::env::temp_dir().join(format!("carnelian-held-{}-{name}", std::process::id())));
+    open_with(name, 2)
+}
+
+fn open_with(name: &str, threads: usize) -> (Arc<Gate>, Server, Engine, Folder) {
     let gate = Arc::<Gate>::default();
+    let folder = std::env::temp_dir().join(format!("carnelian-held-{}-{name}", std::process::id()));
+    let folder = Folder(folder, gate.clone());
     let store = {
         let gate = gate.clone();
         let open = move |_: &Path, len| Ok(Box::new(Gated { gate: gate.clone(), len }) as Box<dyn Store>);
@@ -71,8 +78,9 @@ fn open(name: &str) -> (Arc<Gate>, Server, Engine, Folder) {
     };
     // The keys of the tests are in stripes of their own.
     let options = Options::new().dir(&folder.0).durability(Durability::Always).log_store(store).stripes(1024);
+    let options = options.config("enable-debug-command", "yes");
     let engine = Engine::open(directives::register(options)).unwrap();
-    let server = serve(&engine, &Config::new().listen("127.0.0.1", 0).io_threads(2)).unwrap();
+    let server = serve(&engine, &Config::new().listen("127.0.0.1", 0).io_threads(threads)).unwrap();
     (gate, server, engine, folder)
 }
 
@@ -140,5 +148,76 @@ fn who_waited_for_an_element_hears_of_it_when_it_is_on_the_disk() {
     gate.shut(false);
     expect(&mut waiter, "*2\r\n$5\r\nqueue\r\n$3\r\njob\r\n");
     expect(&mut pusher, ":1\r\n");
+    server.stop().unwrap();
+}
+
+#[test]
+fn whoever_walks_through_all_keys_hears_of_none_that_is_not_on_the_disk() {
+    let (gate, server, _engine, _folder) = open("walks");
+    let mut writer = connect(&server);
+    let walks = [
+        ("KEYS *\r\n", "*1\r\n$1\r\nk\r\n"),
+        ("SCAN 0 COUNT 10000\r\n", "*2\r\n$1\r\n0\r\n*1\r\n$1\r\nk\r\n"),
+        ("RANDOMKEY\r\n", "$1\r\nk\r\n"),
+        ("DBSIZE\r\n", ":1\r\n"),
+    ];
+    let mut readers = walks.map(|walk| (walk, connect(&server)));
+    gate.shut(true);
+    send(&mut writer, "SET k 1\r\n");
+    expect_nothing(&mut writer, "SET");
+    for ((request, _), reader) in &mut readers {
+        send(reader, request);
+    }
+    for ((request, _), reader) in &mut readers {
+        expect_nothing(reader, request);
+    }
+    gate.shut(false);
+    for ((_, reply), reader) in &mut readers {
+        expect(reader, reply);
+    }
+    expect(&mut writer, "+OK\r\n");
+    server.stop().unwrap();
+}
+
+#[test]
+fn a_transaction_that_was_too_late_says_so_when_what_was_faster_is_on_the_disk() {
+    let (gate, server, _engine, _folder) = open("watches");
+    let (mut writer, mut watcher) = (connect(&server), connect(&server));
+    send(&mut watcher, "WATCH k\r\nMULTI\r\nPING\r\n");
+    expect(&mut watcher, "+OK\r\n+OK\r\n+QUEUED\r\n");
+    gate.shut(true);
+    send(&mut writer, "SET k 1\r\n");
+    expect_nothing(&mut writer, "SET");
+    send(&mut watcher, "EXEC\r\n");
+    expect_nothing(&mut watcher, "EXEC");
+    gate.shut(false);
+    expect(&mut watcher, "*-1\r\n");
+    expect(&mut writer, "+OK\r\n");
+    server.stop().unwrap();
+}
+
+#[test]
+fn a_message_that_comes_with_the_reply_to_something_else_waits_as_well() {
+    let (gate, server, _engine, _folder) = open_with("pushes", 1);
+    let [mut subscriber, mut sleeper, mut writer] = [(); 3].map(|()| connect(&server));
+    send(&mut subscriber, "HELLO 3\r\nSUBSCRIBE news\r\n");
+    let mut greeting = Vec::new();
+    while !greeting.ends_with(b"\r\n$4\r\nnews\r\n:1\r\n") {
+        let mut byte = [0];
+        subscriber.read_exact(&mut byte).unwrap();
+        greeting.push(byte[0]);
+    }
+    gate.shut(true);
+    // While its thread sleeps, requests of others come together, and are then run one after the other.
+    send(&mut sleeper, "DEBUG SLEEP 0.3\r\n");
+    std::thread::sleep(Duration::from_millis(100));
+    send(&mut writer, "SET k 1\r\nPUBLISH news k\r\n");
+    std::thread::sleep(Duration::from_millis(50));
+    send(&mut subscriber, "PING\r\n");
+    expect(&mut sleeper, "+OK\r\n");
+    expect_nothing(&mut subscriber, "PING behind a message");
+    gate.shut(false);
+    let mut got = [0; 7];
+    subscriber.read_exact(&mut got).unwrap();
     server.stop().unwrap();
 }

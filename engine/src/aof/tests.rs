@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::inspect::{self, Ends, Inspection, Verdict, first_after};
+use super::mapped::{Mapped, Prepared};
 use super::repair::{Plan, plan};
-use super::{Disk, Fsync, Log, Segment, Store, StoreKind, commands, record};
+use super::{Disk, Fsync, Log, Room, Segment, Store, StoreKind, commands, record};
 use crate::clock::Clock;
 use crate::keyspace::{Effect, Listener};
 
@@ -229,6 +230,178 @@ impl Disk for Memory {
         state.1 = state.0.len();
         Ok(())
     }
+}
+
+/// A store in memory that notes what is done to it, and may have no room for what has a word in it.
+#[derive(Clone, Default)]
+struct Noted {
+    name: &'static str,
+    bytes: Memory,
+    calls: Arc<Mutex<Vec<String>>>,
+    refused: Arc<Mutex<Option<&'static str>>>,
+}
+
+impl Noted {
+    fn segment(&self) -> Segment {
+        let this = self.clone();
+        let open = move |_: &Path, _| Ok(Box::new(this.clone()) as Box<dyn Store>);
+        Segment::open(&StoreKind::Custom(Arc::new(open)), Path::new("noted"), self.len()).unwrap()
+    }
+
+    fn note(&self, call: &str) {
+        self.calls.lock().unwrap().push(format!("{}{call}", self.name));
+    }
+
+    fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.calls.lock().unwrap())
+    }
+
+    /// The values of all SETs.
+    fn values(&self) -> Vec<String> {
+        let file = self.bytes.0.lock().unwrap().0.clone();
+        let found = inspect(&file, 0);
+        assert_eq!((found.valid, found.verdict), (file.len(), Verdict::Whole));
+        let (mut argv, mut rest, mut values) = (Vec::new(), commands(&file, 0, file.len()), Vec::new());
+        while rest.next_into(&mut argv).is_some() {
+            values.extend(argv.get(2).map(|value| String::from_utf8_lossy(value).into_owned()));
+        }
+        values
+    }
+}
+
+impl Store for Noted {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let refused = self.refused.lock().unwrap();
+        if refused.is_some_and(|word| bytes.windows(word.len()).any(|part| part == word.as_bytes())) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.note("append");
+        self.bytes.append(bytes)
+    }
+
+    fn len(&self) -> u64 {
+        self.bytes.len()
+    }
+
+    fn disk(&self) -> Arc<dyn Disk> {
+        Arc::new(self.clone())
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        self.note("close");
+        Ok(())
+    }
+}
+
+impl Disk for Noted {
+    fn sync(&self) -> io::Result<()> {
+        self.note("sync");
+        self.bytes.sync()
+    }
+}
+
+#[test]
+fn a_mapped_file_holds_what_crosses_its_windows_whoever_reserved_them() {
+    let path = std::env::temp_dir().join(format!("carnelian-mapped-{}", std::process::id()));
+    let file = std::fs::File::options().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+    let (mut store, mut expected) = (Mapped::new(file, 0).unwrap(), Vec::new());
+    let mut append = |store: &mut Mapped, len: usize| {
+        let bytes: Vec<u8> = (0..len).map(|i| (expected.len() + i) as u8 % 251 + 1).collect();
+        store.append(&bytes).unwrap();
+        expected.extend_from_slice(&bytes);
+        assert_eq!(store.len(), expected.len() as u64);
+        let file = std::fs::read(&path).unwrap();
+        assert!(file[..expected.len()] == expected[..] && file[expected.len()..].iter().all(|&b| b == 0));
+    };
+    // Most of the first window, then pages and space as the log's thread brings them.
+    append(&mut store, 900_000);
+    while let Some(reserve) = store.wants_room() {
+        store.give_room(reserve().unwrap());
+    }
+    append(&mut store, 300_000);
+    // What is longer than all that was reserved, while the thread is about to reserve the same.
+    append(&mut store, 700_000);
+    let window = loop {
+        let room = store.wants_room().unwrap()().unwrap();
+        if matches!(room, Room(Prepared::Window(_))) {
+            break room;
+        }
+        store.give_room(room);
+    };
+    append(&mut store, 5_000_000);
+    store.give_room(window);
+    append(&mut store, 5_000_000);
+    append(&mut store, 10);
+    store.close().unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), store.len());
+    std::fs::remove_file(path).unwrap();
+}
+
+fn set_to(value: &str) -> Vec<Effect> {
+    vec![Effect::new("SET").arg("key").arg(value)]
+}
+
+#[test]
+fn what_a_statement_says_is_on_the_disk_is_there_before_it() {
+    let store = Noted::default();
+    store.bytes.0.lock().unwrap().0.extend_from_slice(b"*1\r\n$4\r\nPING\r\n");
+    let log = Log::new(Clock::default());
+    log.set_fsync(Fsync::No);
+    let segment = store.segment();
+    assert_eq!(store.calls(), ["sync", "append", "sync"], "what the last process has left, and that it goes on");
+    log.switch(segment).unwrap();
+    log.effects(&set_to("a"));
+    assert_eq!(store.calls(), ["append"]);
+    log.close().unwrap();
+    assert_eq!(store.calls(), ["sync", "append", "sync", "close", "sync"], "the last words state the rest");
+}
+
+#[test]
+fn earlier_segments_are_on_the_disk_before_later_ones() {
+    let first = Noted::default();
+    let second = Noted { name: "second ", calls: first.calls.clone(), ..Noted::default() };
+    let log = Log::new(Clock::default());
+    log.set_fsync(Fsync::No);
+    log.switch(first.segment()).unwrap();
+    log.effects(&set_to("a"));
+    assert!(log.synced() < log.position());
+    let segment = second.segment();
+    first.calls();
+    let at = log.switch(segment).unwrap();
+    log.effects(&set_to("b"));
+    log.sync_to(at + 1).unwrap();
+    let calls = first.calls();
+    let [first_synced, closed, second_synced] =
+        ["sync", "close", "second sync"].map(|call| calls.iter().position(|c| c == call));
+    assert!(first_synced.is_some() && first_synced < closed && first_synced < second_synced, "{calls:?}");
+    let (bytes, synced) = first.bytes.0.lock().unwrap().clone();
+    assert_eq!(synced, bytes.len());
+    log.close().unwrap();
+}
+
+#[test]
+fn what_comes_after_a_record_that_did_not_fit_waits_behind_it() {
+    let (store, other) = (Noted::default(), Noted::default());
+    let log = Log::new(Clock::default());
+    log.set_fsync(Fsync::Always);
+    log.switch(store.segment()).unwrap();
+    let first = log.effects(&set_to("fits"));
+    log.wait(first).unwrap();
+    *store.refused.lock().unwrap() = Some("large");
+    let large = log.effects(&set_to("large"));
+    assert!(log.trouble().is_some(), "writes are refused from now on");
+    // It would fit, and is of somebody who had asked before.
+    let small = log.effects(&set_to("small"));
+    assert!(large < small);
+    assert!(log.wait(large).is_err() && log.wait(small).is_err());
+    std::thread::sleep(std::time::Duration::from_millis(150));
+    assert!(!log.covers(large) && !log.covers(small), "neither is said to be on the disk");
+    assert_eq!(store.values(), ["fits"]);
+    assert!(log.switch(other.segment()).is_err(), "what waits is not for another segment, whose base has it already");
+    *store.refused.lock().unwrap() = None;
+    // The end does not wait for the next try.
+    log.close().unwrap();
+    assert_eq!(store.values(), ["fits", "large", "small"]);
 }
 
 #[test]

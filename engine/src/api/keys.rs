@@ -274,8 +274,11 @@ impl Db {
         Ok(result)
     }
 
-    fn walk(&self) -> Walk<'_, '_> {
-        Walk::Free { space: self.space(), db: self.index, now: self.now() }
+    /// Runs `f` on a walk through the database. What it finds may rest on all that has been logged until then.
+    fn on_walk<R>(&self, f: impl FnOnce(&Walk<'_, '_>) -> Result<R>) -> Result<R> {
+        let found = f(&Walk::Free { space: self.space(), db: self.index, now: self.now() })?;
+        self.core().settle(self.core().log().visible())?;
+        Ok(found)
     }
 
     /// All keys that match a pattern. O(n); [`scan`](Self::scan) is kinder to others.
@@ -283,7 +286,7 @@ impl Db {
     /// # Errors
     /// [`REENTERED`](Error::REENTERED).
     pub fn keys(&self, pattern: impl AsRef<[u8]>) -> Result<Vec<Vec<u8>>> {
-        generic::keys(&self.walk(), pattern.as_ref())
+        self.on_walk(|walk| generic::keys(walk, pattern.as_ref()))
     }
 
     /// Goes through all keys. What is there from start to end is given exactly once, whatever changes meanwhile.
@@ -304,7 +307,7 @@ impl Db {
     /// # Errors
     /// [`REENTERED`](Error::REENTERED).
     pub fn random_key(&self) -> Result<Option<Vec<u8>>> {
-        generic::random_key(&self.walk())
+        self.on_walk(generic::random_key)
     }
 
     /// How many keys there are (`DBSIZE`). O(stripes).
@@ -312,7 +315,7 @@ impl Db {
     /// # Errors
     /// [`REENTERED`](Error::REENTERED).
     pub fn size(&self) -> Result<usize> {
-        Ok(self.space().db_size(self.index)?.keys)
+        self.on_walk(|walk| Ok(walk.space().db_size(self.index)?.keys))
     }
 
     /// Deletes all keys of the database (`FLUSHDB ASYNC`): at once for everybody, while another thread frees them.
@@ -376,10 +379,11 @@ impl Iterator for Scan {
             }
             let position = self.position?;
             let options = ScanOptions { pattern: self.pattern.as_deref(), count: self.count, only: self.only };
-            match generic::scan(&self.db.walk(), position, &options, &mut self.page) {
+            match self.db.on_walk(|walk| generic::scan(walk, position, &options, &mut self.page)) {
                 Ok(next) => self.position = next,
                 Err(error) => {
                     self.position = None;
+                    self.page.clear();
                     return Some(Err(error));
                 }
             }

@@ -173,7 +173,7 @@ impl AppendLog {
             return Err(io::Error::other("this engine has no directory to write a log to"));
         };
         self.saves.own_directory().map_err(io::Error::other)?;
-        std::fs::create_dir_all(&place.folder)?;
+        files::make_folder(&place.folder)?;
         let was_on = self.log.is_on();
         let increment = manifest.next_increment(&place.name);
         let path = place.folder.join(&increment.name);
@@ -187,13 +187,17 @@ impl AppendLog {
         }
         let base = longer.next_base(&place.name);
         let written = self.write_base(space, &place.folder.join(&base.name), segment, claim);
-        if written.is_err() && !was_on {
-            self.turn_off(space);
-            let _ = std::fs::remove_file(&path);
-        }
-        let (at, bytes) = written?;
+        let is_written = written.is_ok();
         let shorter = longer.rebased(base);
-        shorter.write(&place.folder, &place.name)?;
+        let named = written.and_then(|written| shorter.write(&place.folder, &place.name).map(|()| written));
+        if named.is_err() && !was_on {
+            // Nobody would ever read what went to a segment that is not named.
+            self.turn_off(space);
+            if !is_written {
+                let _ = std::fs::remove_file(&path);
+            }
+        }
+        let (at, bytes) = named?;
         *manifest = shorter;
         self.log.rebased(at);
         self.note_size(bytes);

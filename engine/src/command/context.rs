@@ -389,7 +389,7 @@ impl Context<'_> {
         self.run(View::all(&self.core.keyspace, self.caller.db, self.now, access)?, f)
     }
 
-    /// Runs `f` on a walk through the caller's database.
+    /// Runs `f` on a walk through the caller's database. What it finds may rest on all that has been logged until then.
     ///
     /// # Errors
     /// What `f` returns.
@@ -397,7 +397,9 @@ impl Context<'_> {
         if self.held.is_some() {
             return self.on_held(|view| f(&Walk::Held(view)));
         }
-        f(&Walk::Free { space: &self.core.keyspace, db: self.caller.db, now: self.now })
+        let result = f(&Walk::Free { space: &self.core.keyspace, db: self.caller.db, now: self.now });
+        self.position = self.position.max(self.core.log().visible());
+        result
     }
 
     /// The databases that have held a key, with their sizes, in order. O(stripes x databases).

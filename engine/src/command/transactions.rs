@@ -257,6 +257,7 @@ fn run(context: &mut Context<'_>, transaction: &Transaction, reply: &mut Reply<'
     let mut view = transaction.lock(core, context.caller.db, context.now)?;
     if transaction.watched.are_stale(&mut view)? {
         reply.null_array();
+        context.position = context.position.max(view.close());
         return Ok(());
     }
     let queue = &transaction.queue;

@@ -41,13 +41,21 @@ impl Folder {
     /// What a crash of the process would leave: a copy of all files as they are now.
     pub fn crash(&self) -> Self {
         let copy = Self::new();
-        fs::create_dir_all(copy.log()).unwrap();
-        // A file that goes meanwhile makes it a copy of no moment.
-        while !self.names().iter().all(|name| fs::copy(self.log().join(name), copy.log().join(name)).is_ok()) {
-            fs::remove_dir_all(copy.log()).unwrap();
+        loop {
             fs::create_dir_all(copy.log()).unwrap();
+            let before = fs::read(self.manifest()).unwrap();
+            let is_whole =
+                self.names().iter().all(|name| fs::copy(self.log().join(name), copy.log().join(name)).is_ok());
+            // A file that goes meanwhile, or comes and is named, makes it a copy of no moment.
+            if is_whole && fs::read(self.manifest()).unwrap() == before {
+                return copy;
+            }
+            fs::remove_dir_all(copy.log()).unwrap();
         }
-        copy
+    }
+
+    fn manifest(&self) -> PathBuf {
+        self.log().join("appendonly.aof.manifest")
     }
 
     pub fn segment(&self, n: u32) -> PathBuf {
