@@ -487,7 +487,8 @@
 /*
 @@ LUAL_BUFFERSIZE is the buffer size used by the lauxlib buffer system.
 */
-#define LUAL_BUFFERSIZE		BUFSIZ
+/* Carnelian: not BUFSIZ (8 KiB): two hundred calls of gsub within each other must fit a thread of 2 MiB */
+#define LUAL_BUFFERSIZE		1024
 
 /* }================================================================== */
 
