@@ -4,5 +4,27 @@
 //! What differs from the published sources stands in README.md, and beside each change a comment that begins with
 //! `Carnelian:`.
 
-// Linked by the build script; named here so that the declarations cannot be had without the library.
+#![allow(unsafe_code)]
+
+use std::ffi::c_int;
+
 pub use mlua_sys as ffi;
+
+use ffi::lua_State;
+
+unsafe extern "C" {
+    /// Makes the table at an index read-only, or no longer so.
+    ///
+    /// # Safety
+    /// The state is alive, and there is a table at the index.
+    #[link_name = "carnelian_lua_setreadonly"]
+    pub fn set_readonly(state: *mut lua_State, index: c_int, readonly: c_int);
+
+    /// From here on errors cannot be caught by scripts: neither do handlers of `xpcall` run, nor do `pcall`, `xpcall` and
+    /// `coroutine.resume` return. With 0 all is as before.
+    ///
+    /// # Safety
+    /// The state is alive.
+    #[link_name = "carnelian_lua_setended"]
+    pub fn set_ended(state: *mut lua_State, ended: c_int);
+}

@@ -679,6 +679,8 @@ LUA_API void lua_rawset (lua_State *L, int idx) {
   api_checknelems(L, 2);
   t = index2adr(L, idx);
   api_check(L, ttistable(t));
+  if (hvalue(t)->readonly)  /* Carnelian */
+    luaG_runerror(L, LUA_READONLY);
   setobj2t(L, luaH_set(L, hvalue(t), L->top-2), L->top-1);
   luaC_barriert(L, hvalue(t), L->top-1);
   L->top -= 2;
@@ -692,10 +694,49 @@ LUA_API void lua_rawseti (lua_State *L, int idx, int n) {
   api_checknelems(L, 1);
   o = index2adr(L, idx);
   api_check(L, ttistable(o));
+  if (hvalue(o)->readonly)  /* Carnelian */
+    luaG_runerror(L, LUA_READONLY);
   setobj2t(L, luaH_setnum(L, hvalue(o), n), L->top-1);
   luaC_barriert(L, hvalue(o), L->top-1);
   L->top--;
   lua_unlock(L);
+}
+
+
+/*
+** Carnelian: makes a table read-only, or not. Only the host can; to scripts there is no way around it, since all
+** changes go through luaV_settable, lua_rawset, lua_rawseti and lua_setmetatable.
+*/
+LUA_API void carnelian_lua_setreadonly (lua_State *L, int idx, int readonly) {
+  StkId t;
+  lua_lock(L);
+  t = index2adr(L, idx);
+  api_check(L, ttistable(t));
+  hvalue(t)->readonly = cast_byte(readonly != 0);
+  lua_unlock(L);
+}
+
+
+/*
+** Carnelian: from here on (or no longer) errors cannot be caught: a script that was ended has no say in it. Neither
+** handlers of xpcall run, nor do pcall, xpcall and coroutine.resume return.
+*/
+LUA_API void carnelian_lua_setended (lua_State *L, int ended) {
+  G(L)->ended = cast_byte(ended != 0);
+}
+
+
+/*
+** Carnelian: a coroutine goes on counting instructions where its resumer is, and back; otherwise a script made of
+** many short ones would never be asked whether it may go on.
+*/
+LUA_API void carnelian_lua_passcount (lua_State *from, lua_State *to) {
+  to->hookcount = from->hookcount;
+}
+
+
+LUA_API int carnelian_lua_ended (lua_State *L) {
+  return G(L)->ended;
 }
 
 
@@ -714,6 +755,8 @@ LUA_API int lua_setmetatable (lua_State *L, int objindex) {
   }
   switch (ttype(obj)) {
     case LUA_TTABLE: {
+      if (hvalue(obj)->readonly)  /* Carnelian */
+        luaG_runerror(L, LUA_READONLY);
       hvalue(obj)->metatable = mt;
       if (mt)
         luaC_objbarriert(L, hvalue(obj), mt);

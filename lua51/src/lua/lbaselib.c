@@ -379,6 +379,7 @@ static int luaB_pcall (lua_State *L) {
   int status;
   luaL_checkany(L, 1);
   status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+  if (status != 0 && carnelian_lua_ended(L)) return lua_error(L);  /* Carnelian */
   lua_pushboolean(L, (status == 0));
   lua_insert(L, 1);
   return lua_gettop(L);  /* return status + all results */
@@ -391,6 +392,7 @@ static int luaB_xpcall (lua_State *L) {
   lua_settop(L, 2);
   lua_insert(L, 1);  /* put error function under function to be called */
   status = lua_pcall(L, 0, LUA_MULTRET, 1);
+  if (status != 0 && carnelian_lua_ended(L)) return lua_error(L);  /* Carnelian */
   lua_pushboolean(L, (status == 0));
   lua_replace(L, 1);
   return lua_gettop(L);  /* return status + all results */
@@ -529,7 +531,9 @@ static int auxresume (lua_State *L, lua_State *co, int narg) {
   }
   lua_xmove(L, co, narg);
   lua_setlevel(L, co);
+  carnelian_lua_passcount(L, co);  /* Carnelian */
   status = lua_resume(co, narg);
+  carnelian_lua_passcount(co, L);  /* Carnelian */
   if (status == 0 || status == LUA_YIELD) {
     int nres = lua_gettop(co);
     if (!lua_checkstack(L, nres + 1))
@@ -539,6 +543,7 @@ static int auxresume (lua_State *L, lua_State *co, int narg) {
   }
   else {
     lua_xmove(co, L, 1);  /* move error message */
+    if (carnelian_lua_ended(L)) lua_error(L);  /* Carnelian */
     return -1;  /* error flag */
   }
 }

@@ -294,6 +294,14 @@ LUA_API void lua_setallocf (lua_State *L, lua_Alloc f, void *ud);
 #define lua_Chunkwriter		lua_Writer
 
 
+/* Carnelian: see lapi.c */
+#define LUA_READONLY	"Attempt to modify a readonly table"
+LUA_API void carnelian_lua_setreadonly (lua_State *L, int idx, int readonly);
+LUA_API void carnelian_lua_setended (lua_State *L, int ended);
+LUA_API int carnelian_lua_ended (lua_State *L);
+LUA_API void carnelian_lua_passcount (lua_State *from, lua_State *to);
+
+
 /* hack */
 LUA_API void lua_setlevel	(lua_State *from, lua_State *to);
 
