@@ -27,4 +27,11 @@ unsafe extern "C" {
     /// The state is alive.
     #[link_name = "carnelian_lua_setended"]
     pub fn set_ended(state: *mut lua_State, ended: c_int);
+
+    /// Whether a script was ended and is being left.
+    ///
+    /// # Safety
+    /// The state is alive.
+    #[link_name = "carnelian_lua_ended"]
+    pub fn ended(state: *mut lua_State) -> c_int;
 }

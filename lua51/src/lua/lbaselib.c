@@ -265,6 +265,7 @@ static int luaB_ipairs (lua_State *L) {
 
 
 static int load_aux (lua_State *L, int status) {
+  if (status != 0 && carnelian_lua_ended(L)) return lua_error(L);  /* Carnelian: the reader is the script's */
   if (status == 0)  /* OK? */
     return 1;
   else {

@@ -152,6 +152,7 @@ typedef struct MatchState {
   const char *src_end;  /* end (`\0') of source string */
   lua_State *L;
   int level;  /* total number of captures (finished or unfinished) */
+  int depth;  /* Carnelian: calls of `match' within each other */
   struct {
     const char *init;
     ptrdiff_t len;
@@ -342,7 +343,7 @@ static const char *match_capture (MatchState *ms, const char *s, int l) {
 }
 
 
-static const char *match (MatchState *ms, const char *s, const char *p) {
+static const char *match_here (MatchState *ms, const char *s, const char *p) {
   init: /* using goto's to optimize tail recursion */
   switch (*p) {
     case '(': {  /* start capture */
@@ -420,6 +421,23 @@ static const char *match (MatchState *ms, const char *s, const char *p) {
 }
 
 
+/*
+** Carnelian: a pattern of many parts calls this once for each, within each other, and a long one was the end of the
+** C stack.
+*/
+#define MAXDEPTH	1000
+
+static const char *match (MatchState *ms, const char *s, const char *p) {
+  if (ms->depth >= MAXDEPTH)
+    luaL_error(ms->L, "pattern too complex");
+  ms->depth++;
+  s = match_here(ms, s, p);
+  ms->depth--;
+  return s;
+}
+
+
+
 
 static const char *lmemfind (const char *s1, size_t l1,
                                const char *s2, size_t l2) {
@@ -494,6 +512,7 @@ static int str_find_aux (lua_State *L, int find) {
     int anchor = (*p == '^') ? (p++, 1) : 0;
     const char *s1=s+init;
     ms.L = L;
+  ms.depth = 0;
     ms.src_init = s;
     ms.src_end = s+l1;
     do {
@@ -532,6 +551,7 @@ static int gmatch_aux (lua_State *L) {
   const char *p = lua_tostring(L, lua_upvalueindex(2));
   const char *src;
   ms.L = L;
+  ms.depth = 0;
   ms.src_init = s;
   ms.src_end = s+ls;
   for (src = s + (size_t)lua_tointeger(L, lua_upvalueindex(3));
@@ -636,6 +656,7 @@ static int str_gsub (lua_State *L) {
                       "string/function/table expected");
   luaL_buffinit(L, &b);
   ms.L = L;
+  ms.depth = 0;
   ms.src_init = src;
   ms.src_end = src+srcl;
   while (n < max_s) {
