@@ -59,6 +59,8 @@ pub mod engine;
 pub mod error;
 pub mod files;
 pub mod keyspace;
+#[cfg(feature = "lua")]
+pub mod lua;
 pub mod map;
 pub mod operation;
 pub mod rdb;
