@@ -1,6 +1,7 @@
 //! A host that needs no engine, and what all tests of the room use.
 
 mod bombs;
+mod cases;
 mod kill;
 mod libraries;
 mod published;
