@@ -175,7 +175,7 @@ const MISSING: &str = "Missing bytes in input.";
 const TOO_MANY: &str = "stack overflow (too many return values at once; use unpack_one or unpack_limit instead.)";
 const BAD: &str = "Bad data format in input.";
 
-/// Reads so many values, all of them if that is 0. Unless all are asked for, the first result says where the next
+/// Reads so many values, all of them if both numbers are 0. Unless all are asked for, the first result says where the next
 /// one begins, or that there is none.
 fn unpack(args: &Arguments<'_>, lua: &Lua, limit: i64, offset: i64) -> Results {
     let text = args.string(1)?;
@@ -190,7 +190,7 @@ fn unpack(args: &Arguments<'_>, lua: &Lua, limit: i64, offset: i64) -> Results {
         return Err(Raise::at_caller(text));
     }
     let all = limit == 0 && offset == 0;
-    let limit = if limit == 0 { usize::MAX } else { usize::try_from(limit).unwrap_or(usize::MAX) };
+    let limit = if all { usize::MAX } else { usize::try_from(limit).unwrap_or(usize::MAX) };
     let mut reader = Reader { lua, rest: &text[start..] };
     let mut results = Vec::new();
     while !reader.rest.is_empty() && results.len() < limit {

@@ -471,3 +471,7 @@ local c=cjson.new() c.decode_invalid_numbers(false) return {pcall(c.decode,"+1")
 local c=cjson.new() c.decode_invalid_numbers(false) return {pcall(c.decode,"[1.5,-2,0,1e3]")}
 -- case
 local c=cjson.new() return {c.decode_invalid_numbers(1,2)}
+-- case
+return {pcall(cjson.decode,"+x")}
+-- case
+return {pcall(cjson.decode,"[+]")}

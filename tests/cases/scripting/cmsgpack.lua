@@ -267,3 +267,9 @@ return cmsgpack.pack(12345678901)
 return cmsgpack.pack("12")
 -- case
 return cmsgpack.pack({1.5,2.25,0.1})
+-- case
+return {cmsgpack.unpack_limit("\1\2\3",0,1)}
+-- case
+return {cmsgpack.unpack_limit("\193",0,1)}
+-- case
+return {cmsgpack.unpack_one("\147\1\2\3\4",0)}

@@ -188,14 +188,14 @@ impl Decoder<'_, '_> {
             Some(b',') => (Token::Comma, 1),
             Some(b':') => (Token::Colon, 1),
             Some(b'"') => return self.string(),
-            Some(b'-' | b'+' | b'0'..=b'9') if !self.invalid_numbers && is_invalid(rest) => {
+            Some(b'-' | b'0'..=b'9') if !self.invalid_numbers && is_invalid(rest) => {
                 (Token::Error("invalid number"), 0)
             }
-            Some(b'-' | b'+' | b'0'..=b'9') => number_token(rest),
+            Some(b'-' | b'0'..=b'9') => number_token(rest),
             _ if rest.starts_with(b"true") => (Token::Boolean(true), 4),
             _ if rest.starts_with(b"false") => (Token::Boolean(false), 5),
             _ if rest.starts_with(b"null") => (Token::Null, 4),
-            Some(b'i' | b'I' | b'n' | b'N') if self.invalid_numbers && is_invalid(rest) => number_token(rest),
+            Some(b'+' | b'i' | b'I' | b'n' | b'N') if self.invalid_numbers && is_invalid(rest) => number_token(rest),
             _ => (Token::Error("invalid token"), 0),
         };
         self.at += len;

@@ -20,7 +20,7 @@ fn memory_is_limited() {
     for source in [
         "return ('x'):rep(1024 * 1024 * 1024)",
         "local s = 'x' while true do s = s .. s end",
-        "local t = {} while true do t[#t + 1] = ('x'):rep(1024) .. #t end",
+        "local t = {} while true do t[#t + 1] = ('x'):rep(1024 + #t) end",
         "return table.concat({('x'):rep(40 * 1024 * 1024), ('y'):rep(40 * 1024 * 1024)})",
         "return cjson.encode(cjson.decode('[' .. ('[],'):rep(2000000) .. '1]'))",
         "return cmsgpack.unpack('\\221\\0\\255\\255\\255' .. ('\\144'):rep(16777215))",
