@@ -18,7 +18,8 @@ fn main() -> io::Result<()> {
         build.define("LUA_USE_ULONGJMP", None);
     }
     if env::var("PROFILE").is_ok_and(|profile| profile == "debug") {
-        build.define("LUA_USE_APICHECK", None);
+        // What Lua takes for granted, of itself and of who calls it, is looked at in tests.
+        build.define("LUA_USE_APICHECK", None).define("lua_assert", "assert");
     }
     // Tests run scripts too, so Lua is fast in every profile.
     build
