@@ -55,7 +55,7 @@ shuttle: ## many interleavings of threads on a stripe, tried one by one
 	scripts/shuttle
 
 asan: ## where the unsafe code is, and what reads files, under AddressSanitizer
-	scripts/sanitize address -- table:: value:: keyspace:: rdb:: aof:: operation::snapshot
+	scripts/sanitize address -- table:: lua:: value:: keyspace:: rdb:: aof:: operation::snapshot
 
 tsan: ## multi-threaded tests under ThreadSanitizer
 	scripts/sanitize thread -- threads

@@ -42,7 +42,8 @@
 //! | bytes in, bytes out, as a server needs it | [`Engine::session`] |
 //! | Redis clients over TCP and Unix sockets | the crate `carnelian-server` |
 //!
-//! The feature `serde` adds `Db::get_as` and `Db::set_as`, for values of any type that serde knows.
+//! The feature `serde` adds `Db::get_as` and `Db::set_as`, for values of any type that serde knows. The feature `lua` adds
+//! the room `lua`, the interpreter of scripts, for which a C compiler is needed.
 //!
 //! The modules below are the engine's own rooms, open to whoever builds commands or another door. How they fit together
 //! is told in ARCHITECTURE.md.
@@ -59,6 +60,8 @@ pub mod engine;
 pub mod error;
 pub mod files;
 pub mod keyspace;
+#[cfg(feature = "lua")]
+pub mod lua;
 pub mod map;
 pub mod operation;
 pub mod rdb;

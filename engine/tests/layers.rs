@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up. A module may use its own room and those before it.
-const ROOMS: [&[&str]; 11] = [
+const ROOMS: [&[&str]; 12] = [
     &["sync", "sys", "files", "map", "error", "clock", "stopwatch", "slot"],
     &["codec"],
+    &["lua"],
     &["table"],
     &["value"],
     &["keyspace"],
