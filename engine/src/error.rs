@@ -47,6 +47,8 @@ errors! {
     NO_AUTH = "NOAUTH Authentication required.";
     /// The keys are still being read from the disk.
     LOADING = "LOADING Redis is loading the dataset in memory";
+    /// A script has held the keys for longer than `busy-reply-threshold`.
+    BUSY = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
     /// The engine was entered again from within one of its own callbacks.
     REENTERED = "ERR the engine was called from within an operation that holds its locks";
 }

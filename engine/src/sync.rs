@@ -15,6 +15,16 @@ mod imp {
     pub(crate) type WriteGuard<'a, T> = parking_lot::RwLockWriteGuard<'a, T>;
     pub(crate) use parking_lot::{Mutex, MutexGuard, RwLock};
 
+    /// Waits for a lock, but not for longer than that.
+    pub(crate) fn read_within<T>(lock: &RwLock<T>, patience: std::time::Duration) -> Option<ReadGuard<'_, T>> {
+        lock.try_read_for(patience)
+    }
+
+    /// As [`read_within`], for writing.
+    pub(crate) fn write_within<T>(lock: &RwLock<T>, patience: std::time::Duration) -> Option<WriteGuard<'_, T>> {
+        lock.try_write_for(patience)
+    }
+
     /// Lets a lock go to whoever waits for it, even if the caller is going to ask for it again at once.
     pub(crate) fn unlock_fair<T>(guard: WriteGuard<'_, T>) {
         parking_lot::RwLockWriteGuard::unlock_fair(guard);
@@ -58,6 +68,15 @@ mod imp {
         drop(guard);
     }
 
+    /// There is no time here: it waits.
+    pub(crate) fn read_within<T>(lock: &RwLock<T>, _: std::time::Duration) -> Option<ReadGuard<'_, T>> {
+        Some(lock.read())
+    }
+
+    pub(crate) fn write_within<T>(lock: &RwLock<T>, _: std::time::Duration) -> Option<WriteGuard<'_, T>> {
+        Some(lock.write())
+    }
+
     #[derive(Debug, Default)]
     pub(crate) struct RwLock<T>(shuttle::sync::RwLock<T>);
 
@@ -73,6 +92,9 @@ mod imp {
         }
         pub(crate) fn try_read(&self) -> Option<ReadGuard<'_, T>> {
             self.0.try_read().ok()
+        }
+        pub(crate) fn try_write(&self) -> Option<WriteGuard<'_, T>> {
+            self.0.try_write().ok()
         }
     }
 

@@ -2,9 +2,15 @@
 //!
 //! Invariant: stripes are locked in the order of their numbers, each once.
 
+use std::time::Duration;
+
 use super::stripe::Stripe;
 use super::{Access, Keyspace};
-use crate::sync::{ReadGuard, WriteGuard};
+use crate::error::{Error, Result};
+use crate::sync::{ReadGuard, WriteGuard, read_within, write_within};
+
+/// How often those who wait for a lock look whether it is held for longer than they can be let wait.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// A stripe, locked.
 pub(super) enum Guard<'k> {
@@ -65,24 +71,24 @@ impl Stripes {
 impl<'k> Held<'k> {
     /// Locks a stripe, and what serving those who wait for its keys needs.
     #[inline(always)]
-    pub(super) fn one(space: &'k Keyspace, stripe: usize, access: Access) -> Self {
-        let guard = lock(space, stripe, access);
+    pub(super) fn one(space: &'k Keyspace, stripe: usize, access: Access) -> Result<Self> {
+        let guard = lock(space, stripe, access)?;
         let needs_further = guard.needs_further();
         let held = Self::One((stripe, guard));
-        if needs_further { held.with_further(space) } else { held }
+        if needs_further { held.with_further(space) } else { Ok(held) }
     }
 
     /// Locks stripes, for writing those that are wanted for writing at all, and what serving those who wait for their
     /// keys needs.
     #[inline]
-    pub(super) fn some(space: &'k Keyspace, wanted: impl Iterator<Item = (usize, Access)>) -> Self {
-        let held = Self::just(space, wanted);
-        if held.all().iter().any(|(_, guard)| guard.needs_further()) { held.with_further(space) } else { held }
+    pub(super) fn some(space: &'k Keyspace, wanted: impl Iterator<Item = (usize, Access)>) -> Result<Self> {
+        let held = Self::just(space, wanted)?;
+        if held.all().iter().any(|(_, guard)| guard.needs_further()) { held.with_further(space) } else { Ok(held) }
     }
 
     /// Locks stripes, and nothing beside them.
     #[inline]
-    pub(super) fn just(space: &'k Keyspace, wanted: impl Iterator<Item = (usize, Access)>) -> Self {
+    pub(super) fn just(space: &'k Keyspace, wanted: impl Iterator<Item = (usize, Access)>) -> Result<Self> {
         if space.stripes() > Stripes::MAX {
             return Self::sorted(space, wanted.collect());
         }
@@ -96,18 +102,19 @@ impl<'k> Held<'k> {
         let mut guards = Vec::with_capacity(stripes.len());
         for stripe in stripes.iter() {
             let access = if written.index(stripe).is_some() { Access::Write } else { Access::Read };
-            guards.push((stripe, lock(space, stripe, access)));
+            guards.push((stripe, lock(space, stripe, access)?));
         }
-        Self::Many(stripes, guards.into())
+        Ok(Self::Many(stripes, guards.into()))
     }
 
-    fn sorted(space: &'k Keyspace, mut wanted: Vec<(usize, Access)>) -> Self {
+    fn sorted(space: &'k Keyspace, mut wanted: Vec<(usize, Access)>) -> Result<Self> {
         // Of a stripe that is both, writing comes first and stays.
         wanted.sort_unstable_by_key(|&(stripe, access)| (stripe, access == Access::Read));
         wanted.dedup_by_key(|s| s.0);
         let mut stripes = Stripes::default();
         wanted.iter().filter(|s| s.0 < Stripes::MAX).for_each(|s| stripes.add(s.0));
-        Self::Many(stripes, wanted.into_iter().map(|(s, access)| (s, lock(space, s, access))).collect())
+        let guards = wanted.into_iter().map(|(s, access)| Ok((s, lock(space, s, access)?)));
+        Ok(Self::Many(stripes, guards.collect::<Result<_>>()?))
     }
 
     /// No stripes.
@@ -164,10 +171,28 @@ fn index(stripes: Stripes, guards: &[(usize, Guard<'_>)], wanted: usize) -> Opti
 }
 
 #[inline(always)]
-fn lock(space: &Keyspace, stripe: usize, access: Access) -> Guard<'_> {
+fn lock(space: &Keyspace, stripe: usize, access: Access) -> Result<Guard<'_>> {
     let lock = &space.stripes[stripe].lock;
-    match access {
-        Access::Read => Guard::Read(lock.read()),
-        Access::Write => Guard::Write(lock.write()),
+    let guard = match access {
+        Access::Read => lock.try_read().map(Guard::Read),
+        Access::Write => lock.try_write().map(Guard::Write),
+    };
+    guard.map_or_else(|| lock_when_free(space, stripe, access), Ok)
+}
+
+/// Waits for a lock; not while somebody holds it for longer than others can be let wait.
+#[cold]
+fn lock_when_free(space: &Keyspace, stripe: usize, access: Access) -> Result<Guard<'_>> {
+    let lock = &space.stripes[stripe].lock;
+    loop {
+        let guard = match access {
+            Access::Read => read_within(lock, LOOK).map(Guard::Read),
+            Access::Write => write_within(lock, LOOK).map(Guard::Write),
+        };
+        match guard {
+            Some(guard) => return Ok(guard),
+            None if space.is_busy() => return Err(Error::BUSY),
+            None => {}
+        }
     }
 }

@@ -117,6 +117,8 @@ pub struct Keyspace {
     other_bytes: AtomicUsize,
     /// While loading, and on a replica, nothing is deleted by the clock.
     hold_expired: AtomicBool,
+    /// Somebody holds stripes for longer than others can be let wait.
+    busy: AtomicBool,
     /// What some listener wants to hear of, as bits. Read under a stripe's lock; changed while all stripes are held.
     wanted: AtomicU8,
     listeners: RwLock<Vec<Arc<dyn Listener>>>,
@@ -165,6 +167,7 @@ impl Keyspace {
             waiting: Waiting::default(),
             other_bytes: AtomicUsize::new(0),
             hold_expired: AtomicBool::new(false),
+            busy: AtomicBool::new(false),
             wanted: AtomicU8::new(0),
             listeners: RwLock::default(),
             reclaimer: Reclaimer::default(),
@@ -177,6 +180,18 @@ impl Keyspace {
     /// How many databases there are.
     pub fn databases(&self) -> u32 {
         self.databases
+    }
+
+    /// Says that somebody holds stripes for longer than others can be let wait, or no longer does: a view that cannot be had
+    /// at once is refused meanwhile.
+    pub fn set_busy(&self, busy: bool) {
+        self.busy.store(busy, Relaxed);
+    }
+
+    /// Whether that is so.
+    #[inline]
+    pub fn is_busy(&self) -> bool {
+        self.busy.load(Relaxed)
     }
 
     /// The directives that operations look at.

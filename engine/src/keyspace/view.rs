@@ -151,11 +151,12 @@ impl<'k> View<'k> {
     /// A view of one key's stripe.
     ///
     /// # Errors
-    /// [`Error::REENTERED`] from within a view of the same keyspace; so for the other constructors.
+    /// [`Error::REENTERED`] from within a view of the same keyspace, [`Error::BUSY`] while [somebody holds
+    /// stripes](Keyspace::set_busy) for too long; so for the other constructors.
     #[inline(always)]
     pub fn one(space: &'k Keyspace, db: u32, now: Millis, access: Access, hash: u64) -> Result<Self> {
         enter(space)?;
-        Ok(Self::with(space, db, now, Held::one(space, space.stripe_of(hash), access)))
+        Ok(Self::with(space, db, now, held(space, Held::one(space, space.stripe_of(hash), access))?))
     }
 
     /// A view of the stripes of a command's keys: mostly it has one.
@@ -183,7 +184,7 @@ impl<'k> View<'k> {
         hashes: impl Iterator<Item = u64>,
     ) -> Result<Self> {
         enter(space)?;
-        let held = Held::some(space, hashes.map(|h| (space.stripe_of(h), access)));
+        let held = held(space, Held::some(space, hashes.map(|h| (space.stripe_of(h), access))))?;
         Ok(Self::with(space, db, now, held))
     }
 
@@ -198,13 +199,13 @@ impl<'k> View<'k> {
         let written = written.map(|h| (space.stripe_of(h), Access::Write));
         let read = read.map(|h| (space.stripe_of(h), Access::Read));
         enter(space)?;
-        Ok(Self::with(space, db, now, Held::some(space, written.chain(read))))
+        Ok(Self::with(space, db, now, held(space, Held::some(space, written.chain(read)))?))
     }
 
     /// A view of everything.
     pub fn all(space: &'k Keyspace, db: u32, now: Millis, access: Access) -> Result<Self> {
         enter(space)?;
-        let held = Held::some(space, (0..space.stripes()).map(|s| (s, access)));
+        let held = held(space, Held::some(space, (0..space.stripes()).map(|s| (s, access))))?;
         Ok(Self::with(space, db, now, held))
     }
 
@@ -587,6 +588,18 @@ impl<'k> View<'k> {
         }
     }
 
+    /// Records a change of something that is no key and goes with the keys all the same.
+    pub fn record_elsewhere(&mut self, effect: impl FnOnce() -> Effect) {
+        self.marks.changed = true;
+        self.record_effect(effect);
+    }
+
+    /// Says whether effects go to the log from now on (`redis.set_repl`); they do unless somebody says otherwise.
+    pub fn set_logged(&mut self, logged: bool) {
+        let wanted = Wants::from_bits_truncate(self.space.wanted.load(Relaxed));
+        self.marks.wanted.set(Wants::EFFECTS, logged && wanted.contains(Wants::EFFECTS));
+    }
+
     /// Announces an event, be it a change or not.
     pub fn announce(&mut self, key: &Key<'_>, event: Event) {
         if self.marks.wanted.contains(Wants::EVENTS) {
@@ -749,21 +762,31 @@ impl Drop for Inside<'_> {
     }
 }
 
+/// What is held, or the thread is not in the keyspace after all.
+#[inline(always)]
+fn held<'k>(space: &'k Keyspace, held: Result<Held<'k>>) -> Result<Held<'k>> {
+    if held.is_err() {
+        leave(space);
+    }
+    held
+}
+
 #[inline]
 fn enter(space: &Keyspace) -> Result<()> {
     let here = std::ptr::from_ref(space).addr();
     if ENTERED.with(|e| e.get()) != (0, 0) {
-        return enter_also(here);
+        return enter_also(space, here);
     }
     ENTERED.with(|e| e.set((here, 0)));
     Ok(())
 }
 
 #[cold]
-fn enter_also(here: usize) -> Result<()> {
+fn enter_also(space: &Keyspace, here: usize) -> Result<()> {
     let (first, others) = ENTERED.with(|e| e.get());
     if first == here || ALSO_ENTERED.with(|also| also.borrow().contains(&here)) {
-        return Err(Error::REENTERED);
+        // Somebody is looked after while a script of this very thread goes on.
+        return Err(if space.is_busy() { Error::BUSY } else { Error::REENTERED });
     }
     ENTERED.with(|e| e.set((first, others + 1)));
     ALSO_ENTERED.with(|also| also.borrow_mut().push(here));

@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 use super::held::{Guard, Held};
 use super::stripe::TableId;
 use super::{Access, Entry, Key, Keyspace, LogPosition, ValueRef, View};
+use crate::error::Result;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use crate::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize};
 
@@ -311,7 +312,7 @@ impl<'k> Held<'k> {
     /// Looks at who waits while the stripes are held, lets them go if others are missing, takes all of them in order and
     /// looks again: those others may have waiters of their own, and there may be new ones.
     #[cold]
-    pub(super) fn with_further(mut self, space: &'k Keyspace) -> Self {
+    pub(super) fn with_further(mut self, space: &'k Keyspace) -> Result<Self> {
         loop {
             let access = |guard: &Guard<'_>| if let Guard::Write(_) = guard { Access::Write } else { Access::Read };
             let mut stripes: BTreeMap<usize, Access> = self.all().iter().map(|(i, g)| (*i, access(g))).collect();
@@ -323,10 +324,10 @@ impl<'k> Held<'k> {
                 }
             }
             if is_complete {
-                return self;
+                return Ok(self);
             }
             drop(self);
-            self = Self::just(space, stripes.into_iter());
+            self = Self::just(space, stripes.into_iter())?;
         }
     }
 
