@@ -45,7 +45,7 @@ pub trait Host {
 pub trait Visitor {
     /// Nil, false in RESP2, and whatever has no counterpart.
     fn null(&mut self);
-    /// True and false: in RESP2 they are 1 and nil.
+    /// True and false, of a script that has asked for RESP3 (`redis.setresp`). For others they are 1 and nil.
     fn boolean(&mut self, value: bool);
     /// A number: its fraction is cut off.
     fn integer(&mut self, value: i64);

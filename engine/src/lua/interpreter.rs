@@ -230,7 +230,7 @@ impl Interpreter {
 
     /// Gives the value on the stack, and takes it off.
     fn walk(&self, visitor: &mut dyn Visitor) {
-        self.without_limit(|| raw_walk::walk_top(self.state.raw, visitor));
+        self.without_limit(|| raw_walk::walk_top(self.state.raw, visitor, self.state.shared.resp3.get()));
     }
 
     /// What is done between runs for the sake of memory.

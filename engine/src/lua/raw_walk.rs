@@ -30,14 +30,14 @@ enum Frame {
     Set,
 }
 
-/// Gives the value on top to a visitor, and takes it off. Nothing else is on the stack, and memory is not limited.
-pub(super) fn walk_top(l: *mut lua_State, visitor: &mut dyn Visitor) {
+/// Gives the value on top to a visitor, and takes it off; with `resp3`, the script has asked for the types of RESP3. Nothing else is on the stack, and memory is not limited.
+pub(super) fn walk_top(l: *mut lua_State, visitor: &mut dyn Visitor, resp3: bool) {
     // SAFETY: callers hold the interpreter that keeps the state, which a run has just left. The invariants above; room
     // is asked for before each value.
     unsafe {
         let base = ffi::lua_gettop(l) - 1;
         let mut frames: Vec<Frame> = Vec::new();
-        give(l, visitor, &mut frames);
+        give(l, visitor, &mut frames, resp3);
         while let Some(frame) = frames.last_mut() {
             match frame {
                 Frame::Array(next, last) => {
@@ -47,7 +47,7 @@ pub(super) fn walk_top(l: *mut lua_State, visitor: &mut dyn Visitor) {
                     } else {
                         ffi::lua_rawgeti_(l, -1, *next);
                         *next += 1;
-                        give(l, visitor, &mut frames);
+                        give(l, visitor, &mut frames, resp3);
                     }
                 }
                 Frame::Map => {
@@ -58,12 +58,12 @@ pub(super) fn walk_top(l: *mut lua_State, visitor: &mut dyn Visitor) {
                         // The key is needed once more, to go on.
                         *frame = Frame::MapValue;
                         ffi::lua_pushvalue(l, -2);
-                        give(l, visitor, &mut frames);
+                        give(l, visitor, &mut frames, resp3);
                     }
                 }
                 Frame::MapValue => {
                     *frame = Frame::Map;
-                    give(l, visitor, &mut frames);
+                    give(l, visitor, &mut frames, resp3);
                 }
                 Frame::Set => {
                     if ffi::lua_next(l, -2) == 0 {
@@ -72,7 +72,7 @@ pub(super) fn walk_top(l: *mut lua_State, visitor: &mut dyn Visitor) {
                     } else {
                         ffi::lua_settop(l, -2);
                         ffi::lua_pushvalue(l, -1);
-                        give(l, visitor, &mut frames);
+                        give(l, visitor, &mut frames, resp3);
                     }
                 }
             }
@@ -82,7 +82,7 @@ pub(super) fn walk_top(l: *mut lua_State, visitor: &mut dyn Visitor) {
 }
 
 /// Gives the value on top. A plain value is taken off, and a table stays with its frame.
-unsafe fn give(l: *mut lua_State, visitor: &mut dyn Visitor, frames: &mut Vec<Frame>) {
+unsafe fn give(l: *mut lua_State, visitor: &mut dyn Visitor, frames: &mut Vec<Frame>, resp3: bool) {
     // SAFETY: as in `walk_top`.
     unsafe {
         if ffi::lua_checkstack(l, 5) == 0 {
@@ -93,7 +93,11 @@ unsafe fn give(l: *mut lua_State, visitor: &mut dyn Visitor, frames: &mut Vec<Fr
         match ffi::lua_type(l, -1) {
             ffi::LUA_TSTRING => visitor.bulk(bytes(l, -1).unwrap_or_default()),
             ffi::LUA_TNUMBER => visitor.integer(to_integer(ffi::lua_tonumber(l, -1))),
-            ffi::LUA_TBOOLEAN => visitor.boolean(ffi::lua_toboolean(l, -1) != 0),
+            ffi::LUA_TBOOLEAN => match ffi::lua_toboolean(l, -1) != 0 {
+                value if resp3 => visitor.boolean(value),
+                true => visitor.integer(1),
+                false => visitor.null(),
+            },
             ffi::LUA_TTABLE => {
                 if give_table(l, visitor, frames) {
                     return;
