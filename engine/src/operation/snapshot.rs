@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Seek, Write};
+use std::sync::Arc;
 
 use crossbeam_channel::{Sender, bounded};
 
@@ -20,7 +21,7 @@ pub struct Summary {
     pub keys: u64,
     /// Keys that had expired and were left out.
     pub expired: u64,
-    /// Libraries of functions and parts of modules, which were left out.
+    /// Parts of modules, which were left out.
     pub skipped: u64,
     /// Changes of the keyspace up to this moment.
     pub changes: u64,
@@ -41,8 +42,12 @@ pub struct Progress {
     pub is_called_off: AtomicBool,
 }
 
+/// The sources of libraries of functions.
+pub type Functions = Vec<Arc<[u8]>>;
+
 /// Writes all keys as a file, with pairs of names and values about the writer. The file is one moment, in which `at_once`
-/// runs while nobody can read or write; everybody goes on meanwhile. O(keys).
+/// runs while nobody can read or write, and says which libraries of functions there are; everybody goes on meanwhile.
+/// O(keys).
 ///
 /// # Errors
 /// Those of `out`; if it is called off; if there is a snapshot already; from within a view.
@@ -50,7 +55,7 @@ pub fn save<W: Write + Seek, R>(
     space: &Keyspace,
     about: &[(&str, String)],
     out: W,
-    at_once: impl FnOnce() -> R,
+    at_once: impl FnOnce() -> (Functions, R),
     progress: &Progress,
 ) -> io::Result<(W, Summary, R)> {
     save_with(space, about, out, at_once, progress, || ())
@@ -61,16 +66,17 @@ fn save_with<W: Write + Seek, R>(
     space: &Keyspace,
     writer: &[(&str, String)],
     out: W,
-    at_once: impl FnOnce() -> R,
+    at_once: impl FnOnce() -> (Functions, R),
     progress: &Progress,
     mut between: impl FnMut(),
 ) -> io::Result<(W, Summary, R)> {
-    let (mut snapshot, result) = space.begin_snapshot(at_once).map_err(io::Error::other)?;
+    let (mut snapshot, (functions, result)) = space.begin_snapshot(at_once).map_err(io::Error::other)?;
     let mut summary = Summary { changes: snapshot.changes(), ..Summary::default() };
     let sizes: BTreeMap<u32, DbSize> = snapshot.sizes().iter().copied().collect();
     progress.changes.store(summary.changes, Relaxed);
     progress.total.store(sizes.values().map(|size| size.keys as u64).sum(), Relaxed);
     let mut file = FileWriter::begin(out, format(space.settings()), writer)?;
+    functions.iter().try_for_each(|source| file.function(source))?;
     let mut db = None;
     loop {
         between();
@@ -102,8 +108,15 @@ fn save_with<W: Write + Seek, R>(
 ///
 /// # Errors
 /// Those of `out`.
-pub fn save_nothing<W: Write + Seek>(space: &Keyspace, about: &[(&str, String)], out: W) -> io::Result<W> {
-    FileWriter::begin(out, format(space.settings()), about)?.finish()
+pub fn save_nothing<W: Write + Seek>(
+    space: &Keyspace,
+    about: &[(&str, String)],
+    functions: &Functions,
+    out: W,
+) -> io::Result<W> {
+    let mut file = FileWriter::begin(out, format(space.settings()), about)?;
+    functions.iter().try_for_each(|source| file.function(source))?;
+    file.finish()
 }
 
 /// The error of whatever is called off.
@@ -136,11 +149,16 @@ struct Read<'f> {
 
 /// Adds the keys of a file to the keyspace, in place of those of the same names. One thread reads, and as many as there
 /// are cores put away what it has read; keys of one stripe always go to the same of them. What has expired at `now` is left
-/// out: nothing at 0, for the base of a log. O(keys).
+/// out: nothing at 0, for the base of a log. `function` is given the libraries of functions. O(keys).
 ///
 /// # Errors
 /// Where the file is damaged; what stood before it has been added.
-pub fn load(space: &Keyspace, file: &[u8], now: Millis) -> Result<Summary, Damaged> {
+pub fn load(
+    space: &Keyspace,
+    file: &[u8],
+    now: Millis,
+    mut function: impl FnMut(&[u8]) -> Result<(), &'static str>,
+) -> Result<Summary, Damaged> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(space.stripes());
     std::thread::scope(|scope| {
         let mut lanes: Vec<Lane<'_>> = Vec::with_capacity(threads);
@@ -149,7 +167,7 @@ pub fn load(space: &Keyspace, file: &[u8], now: Millis) -> Result<Summary, Damag
             scope.spawn(move || batches.iter().for_each(|batch| put_all(space, now, batch)));
             lanes.push(Lane { sender, batch: Vec::with_capacity(BATCH) });
         }
-        let result = read(space, now, file, |read| {
+        let result = read(space, now, file, &mut function, |read| {
             let lane = space.stripe_of(read.hash) % threads;
             lanes.get_mut(lane).is_none_or(|lane| lane.add(read))
         });
@@ -185,6 +203,7 @@ fn read<'f>(
     space: &Keyspace,
     now: Millis,
     file: &'f [u8],
+    function: &mut impl FnMut(&[u8]) -> Result<(), &'static str>,
     mut take: impl FnMut(Read<'f>) -> bool,
 ) -> Result<Summary, Damaged> {
     let limits = limits(space.settings());
@@ -197,7 +216,8 @@ fn read<'f>(
             }
             Ok(())
         }
-        Part::Function(_) | Part::Module => {
+        Part::Function(source) => function(&source),
+        Part::Module => {
             summary.skipped += 1;
             Ok(())
         }
@@ -259,6 +279,11 @@ fn put(space: &Keyspace, now: Millis, read: Read<'_>) {
         effect.arg(payload.unwrap_or_default()).arg("ABSTTL").arg("REPLACE")
     });
     view.close();
+}
+
+/// The format of what DUMP and its like give.
+pub(crate) fn format_of(space: &Keyspace) -> rdb::Format {
+    format(space.settings())
 }
 
 #[cfg(test)]

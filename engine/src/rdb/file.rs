@@ -16,10 +16,10 @@ use crate::keyspace::ValueRef;
 use crate::value::{Elements, Whole};
 
 /// Marks between keys.
-mod mark {
+pub(super) mod mark {
     pub(super) const SLOT_IMPORT: u8 = 243;
     pub(super) const SLOT_INFO: u8 = 244;
-    pub(super) const FUNCTION: u8 = 245;
+    pub(in crate::rdb) const FUNCTION: u8 = 245;
     pub(super) const MODULE_AUX: u8 = 247;
     pub(super) const IDLE: u8 = 248;
     pub(super) const FREQUENCY: u8 = 249;
@@ -77,6 +77,16 @@ impl<W: Write + Seek> FileWriter<W> {
             file.writer.string(value.as_bytes());
         }
         Ok(file)
+    }
+
+    /// Writes a library of functions, which stands before all keys.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub fn function(&mut self, source: &[u8]) -> io::Result<()> {
+        self.writer.byte(mark::FUNCTION);
+        self.writer.string(source);
+        self.send(CHUNK)
     }
 
     /// The keys that follow are those of a database, so many, of which so many expire.

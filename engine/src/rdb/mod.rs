@@ -17,7 +17,7 @@ mod ziplist;
 
 pub use file::{About, FileWriter, Part, read, walk};
 pub use load::{Limits, Loaded, load};
-pub use payload::{BadPayload, open, seal};
+pub use payload::{BadPayload, open, open_functions, seal, seal_functions};
 pub use read::{Damaged, Reader};
 pub use save::{kind_of, save};
 pub use write::Writer;

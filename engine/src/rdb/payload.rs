@@ -1,6 +1,7 @@
 //! The payloads of DUMP and RESTORE: a type, a value, the version, and a checksum over all that.
 
-use super::{Format, Writer, is_readable, kind, kind_of, save};
+use super::file::mark;
+use super::{Format, Reader, Writer, is_readable, kind, kind_of, save};
 use crate::codec::crc64::crc64;
 use crate::keyspace::ValueRef;
 
@@ -21,6 +22,20 @@ pub fn seal(value: ValueRef<'_>, format: Format) -> Vec<u8> {
         kind::HASH_METADATA | kind::HASH_2 => format.version_with_deadlines(),
         _ => format.version,
     };
+    close(writer, version)
+}
+
+/// Makes a payload of libraries of functions (FUNCTION DUMP). O(length).
+pub fn seal_functions<'a>(sources: impl Iterator<Item = &'a [u8]>, format: Format) -> Vec<u8> {
+    let mut writer = Writer::new(format.compress);
+    for source in sources {
+        writer.byte(mark::FUNCTION);
+        writer.string(source);
+    }
+    close(writer, format.version)
+}
+
+fn close(mut writer: Writer, version: u16) -> Vec<u8> {
     writer.raw(&version.to_le_bytes());
     let mut payload = writer.into_bytes();
     let sum = crc64(0, &payload);
@@ -28,11 +43,33 @@ pub fn seal(value: ValueRef<'_>, format: Format) -> Vec<u8> {
     payload
 }
 
+/// The sources in a payload of libraries of functions. `None` if it is the payload of something else.
+///
+/// # Errors
+/// [`BadPayload`].
+pub fn open_functions(payload: &[u8]) -> Result<Option<Vec<Vec<u8>>>, BadPayload> {
+    let body = checked(payload)?;
+    let (mut reader, mut sources) = (Reader::new(body), Vec::new());
+    while reader.left() > 0 {
+        if reader.byte() != Ok(mark::FUNCTION) {
+            return Ok(None);
+        }
+        let Ok(source) = reader.string() else { return Ok(None) };
+        sources.push(source.into_owned());
+    }
+    Ok(Some(sources))
+}
+
 /// The type and the value of a payload whose version and checksum are right.
 ///
 /// # Errors
 /// [`BadPayload`].
 pub fn open(payload: &[u8]) -> Result<(u8, &[u8]), BadPayload> {
+    checked(payload)?.split_first().map(|(kind, value)| (*kind, value)).ok_or(BadPayload)
+}
+
+/// What stands before version and checksum, if they are right.
+fn checked(payload: &[u8]) -> Result<&[u8], BadPayload> {
     let (body, footer) = payload.split_last_chunk::<FOOTER>().ok_or(BadPayload)?;
     let (version, sum) = footer.split_first_chunk::<2>().ok_or(BadPayload)?;
     let sum = sum.first_chunk().map(|sum| u64::from_le_bytes(*sum)).ok_or(BadPayload)?;
@@ -40,5 +77,5 @@ pub fn open(payload: &[u8]) -> Result<(u8, &[u8]), BadPayload> {
     if !is_readable(u16::from_le_bytes(*version)) || sum != crc64(0, summed) {
         return Err(BadPayload);
     }
-    body.split_first().map(|(kind, value)| (*kind, value)).ok_or(BadPayload)
+    Ok(body)
 }

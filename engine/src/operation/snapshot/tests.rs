@@ -30,13 +30,13 @@ fn engine_at(now: u64) -> (Engine, ManualClock) {
 /// An engine that holds what a file does, at a time.
 fn loaded(file: &[u8], now: u64) -> Engine {
     let (engine, _) = engine_at(now);
-    load(&engine.core().keyspace, file, engine.core().keyspace.clock().millis()).unwrap();
+    load(&engine.core().keyspace, file, engine.core().keyspace.clock().millis(), |_| Ok(())).unwrap();
     engine
 }
 
 fn saved(engine: &Engine, between: impl FnMut()) -> Vec<u8> {
     let (space, out) = (&engine.core().keyspace, Cursor::new(Vec::new()));
-    save_with(space, &[], out, || (), &Progress::default(), between).unwrap().0.into_inner()
+    save_with(space, &[], out, || (Vec::new(), ()), &Progress::default(), between).unwrap().0.into_inner()
 }
 
 fn run(connection: &mut Connection, argv: &[String]) -> Option<Value> {
@@ -510,7 +510,7 @@ fn a_file_that_is_called_off_leaves_no_trace() {
         space,
         &[],
         Cursor::new(Vec::new()),
-        || (),
+        || (Vec::new(), ()),
         &progress,
         || {
             step += 1;
@@ -548,7 +548,7 @@ fn collections_note_nothing_more_once_a_file_is_called_off() {
             &engine.core().keyspace,
             &[],
             Cursor::new(Vec::new()),
-            || (),
+            || (Vec::new(), ()),
             &progress,
             || {
                 let commands = if step == 0 { "SADD set new,HSET hash new 1,ZADD zset 1 new" } else { "DEL zset" };
@@ -568,7 +568,9 @@ fn collections_note_nothing_more_once_a_file_is_called_off() {
 fn there_is_one_snapshot_at_a_time_and_none_within_a_view() {
     let (engine, _) = engine();
     let space = &engine.core().keyspace;
-    let try_one = || save(space, &[], Cursor::new(Vec::new()), || 7, &Progress::default()).map(|(_, _, seven)| seven);
+    let try_one = || {
+        save(space, &[], Cursor::new(Vec::new()), || (Vec::new(), 7), &Progress::default()).map(|(_, _, seven)| seven)
+    };
     let (snapshot, ()) = space.begin_snapshot(|| ()).unwrap();
     assert!(try_one().unwrap_err().to_string().contains("another snapshot"));
     drop(snapshot);
