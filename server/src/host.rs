@@ -9,7 +9,7 @@ use carnelian::command::{Host, ShutdownOptions};
 use carnelian::{Error, Result};
 
 use crate::directives;
-use crate::net::Shared;
+use crate::net::{Shared, look_after};
 
 /// A handle to a running server: it can be asked about, and stopped, from any thread.
 #[derive(Clone)]
@@ -81,6 +81,13 @@ struct ServerHost {
 }
 
 impl Host for ServerHost {
+    fn while_busy(&self, slow: bool) -> bool {
+        if slow {
+            look_after();
+        }
+        self.shared.upgrade().is_some_and(|shared| !shared.stopping.load(Relaxed))
+    }
+
     fn shutdown(&self, _: ShutdownOptions) -> Result<()> {
         let shared = self.shared.upgrade().ok_or_else(|| Error::new("ERR Errors trying to SHUTDOWN. Check logs."))?;
         tracing::info!("User requested shutdown...");

@@ -220,7 +220,7 @@ pub fn serve(engine: &Engine, config: &Config) -> io::Result<Server> {
         loops.push(EventLoop::new(poll, Arc::clone(&shared), index, messages, own)?);
     }
     let mut server = Server { handle: Handle::new(Arc::clone(&shared), facts), threads: Vec::new(), places };
-    for (index, mut event_loop) in loops.into_iter().enumerate() {
+    for (index, event_loop) in loops.into_iter().enumerate() {
         let handle = server.handle.clone();
         // If one cannot be started, dropping the server stops the others.
         server.threads.push(std::thread::Builder::new().name(format!("io-{index}")).spawn(move || {

@@ -14,7 +14,6 @@ const REPLICATION: &str = "there is no replication yet";
 const CLUSTER: &str = "there is no cluster mode yet";
 const TLS: &str = "there is no TLS yet";
 const ADMIN: &str = "there are no ACLs and modules yet";
-const SCRIPTS: &str = "there are no scripts yet";
 const SYSTEM: &str = "concerns how Redis itself is built";
 
 const WORKING: &[Entry] = &[
@@ -136,7 +135,6 @@ const WITHOUT_EFFECT: &[Entry] = &[
     int("replica-priority", 0, i64::MAX, "100").alias("slave-priority").without_effect(REPLICATION),
     yes_no("replica-read-only", "yes").alias("slave-read-only").without_effect(REPLICATION),
     yes_no("replica-serve-stale-data", "yes").alias("slave-serve-stale-data").without_effect(REPLICATION),
-    int("busy-reply-threshold", 0, i64::MAX, "5000").alias("lua-time-limit").without_effect(SCRIPTS),
     int("active-defrag-cycle-max", 0, i64::MAX, "25").without_effect(SYSTEM),
     int("active-defrag-cycle-min", 0, i64::MAX, "1").without_effect(SYSTEM),
     int("active-defrag-cycle-us", 0, i64::MAX, "500").without_effect(SYSTEM),

@@ -12,7 +12,7 @@ mod mailbox;
 mod stream;
 
 pub(crate) use accept::Acceptor;
-pub(crate) use event_loop::{EventLoop, Shared};
+pub(crate) use event_loop::{EventLoop, Shared, look_after};
 pub(crate) use limits::Limits;
 pub(crate) use listen::Listener;
 pub(crate) use mailbox::Mailbox;

@@ -50,8 +50,9 @@ fn read_log(place: &Place) -> Result<Map, String> {
     let path = std::env::temp_dir().join(format!("carnelian-export-{}.rdb", std::process::id()));
     let error = |e| format!("Cannot write {}: {e}", path.display());
     let file = File::create_new(&path).map_err(error)?;
-    let (space, progress) = (&engine.core().keyspace, snapshot::Progress::default());
-    let saved = snapshot::save(space, &about_this(), BufWriter::new(file), || (), &progress);
+    let (space, progress, functions) =
+        (&engine.core().keyspace, snapshot::Progress::default(), engine.core().functions());
+    let saved = snapshot::save(space, &about_this(), BufWriter::new(file), || (functions, ()), &progress);
     let map = saved.and_then(|(out, ..)| Ok(out.into_inner()?)).and_then(|_| Map::open(&path));
     // What is mapped stays until it is let go.
     let removed = std::fs::remove_file(&path);
