@@ -21,6 +21,22 @@ const fn flag(name: &'static str, default: &'static str) -> Directive {
     Directive::new(name, Kind::Bool, default)
 }
 
+#[cfg(feature = "lua")]
+fn set_busy_reply_threshold(core: &Core, millis: i64) {
+    core.scripts.set_threshold(millis);
+}
+
+#[cfg(feature = "lua")]
+fn set_script_keys_declared(core: &Core, declared: bool) {
+    core.scripts.set_keys_declared(declared);
+}
+
+#[cfg(not(feature = "lua"))]
+fn set_busy_reply_threshold(_: &Core, _: i64) {}
+
+#[cfg(not(feature = "lua"))]
+fn set_script_keys_declared(_: &Core, _: bool) {}
+
 /// All of them.
 pub(crate) const ENGINE: &[Directive] = &[
     int("databases", 1, INT, "16").fixed(),
@@ -108,6 +124,16 @@ pub(crate) const ENGINE: &[Directive] = &[
     }),
     Directive::new("notify-keyspace-events", Kind::Custom(notify::canonical), "").apply(|core, v| {
         core.notifier.set(&core.keyspace, v);
+        Ok(())
+    }),
+    // Scripts.
+    int("busy-reply-threshold", 0, LONG, "5000").alias("lua-time-limit").apply(|core, v| {
+        set_busy_reply_threshold(core, signed(v));
+        Ok(())
+    }),
+    // Ours: scripts lock the stripes of the keys that they declare, and may touch no others.
+    flag("script-keys-declared", "no").apply(|core, v| {
+        set_script_keys_declared(core, v == "yes");
         Ok(())
     }),
     // Up to where the data types stay compact.

@@ -12,7 +12,6 @@ use crate::command::{Core, Place};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::map::Map;
-use crate::operation::snapshot;
 use crate::session::replay::replay;
 use crate::sync::atomic::Ordering::Relaxed;
 
@@ -168,10 +167,7 @@ fn load_preamble(core: &Core, path: &Path, bytes: &[u8]) -> Result<usize> {
     if !bytes.starts_with(b"REDIS") && !bytes.starts_with(b"VALKEY") {
         return Ok(0);
     }
-    let summary = snapshot::load(&core.keyspace, bytes, 0).map_err(|damaged| {
-        let (path, what, at) = (path.display(), damaged.what, damaged.at);
-        Error::new(format!("ERR {path} is damaged at byte {at}: what should be there is {what}"))
-    })?;
+    let summary = core.load_snapshot(path, bytes, 0)?;
     core.loading.done.fetch_add(summary.len as u64, Relaxed);
     Ok(summary.len)
 }

@@ -222,6 +222,7 @@ impl AppendLog {
         };
         let written = files::replace(path, |file| {
             let about = self.saves.about(true);
+            let at_once = || (self.saves.functions(), at_once());
             let (out, ..) = snapshot::save(space, &about, BufWriter::new(file), at_once, &claim.progress)?;
             out.into_inner()?;
             Ok(file.metadata()?.len())

@@ -11,6 +11,8 @@ use super::monitor::Monitors;
 use super::notify::Notifier;
 use super::peers::Peers;
 use super::persistence::Saves;
+#[cfg(feature = "lua")]
+use super::scripting::Scripts;
 use super::tracking::{Tracking, TrackingFigures};
 use super::transactions::Transaction;
 use super::{
@@ -59,6 +61,9 @@ pub struct Core {
     pub(crate) log_store: OnceLock<StoreKind>,
     /// Connections to other servers.
     pub(crate) peers: Peers,
+    /// Scripts and functions.
+    #[cfg(feature = "lua")]
+    pub(crate) scripts: Arc<Scripts>,
     /// Who may come in.
     pub auth: Auth,
     /// Commands that were slow or large.
@@ -100,6 +105,13 @@ impl Core {
         let config = Arc::new(config);
         let directory = Arc::new(Directory::new(config.clone()));
         let saves = Saves::new(keyspace.clone(), config.clone(), directory.clone(), run.since);
+        #[cfg(feature = "lua")]
+        let scripts = Arc::<Scripts>::default();
+        #[cfg(feature = "lua")]
+        saves.with_functions({
+            let scripts = scripts.clone();
+            move || scripts.library_sources()
+        });
         let (clients, stats) = (Arc::<Clients>::default(), Arc::<EngineStats>::default());
         let aof = Arc::new(AppendLog::new(&keyspace, saves.share()));
         let background = {
@@ -135,6 +147,8 @@ impl Core {
             directory,
             log_store: OnceLock::new(),
             peers: Peers::default(),
+            #[cfg(feature = "lua")]
+            scripts,
             auth: Auth::default(),
             logs: CommandLogs::default(),
             latency: LatencyMonitor::default(),
@@ -162,6 +176,16 @@ impl Core {
     #[inline]
     pub(crate) fn settle(&self, position: LogPosition) -> Result<()> {
         if position == 0 { Ok(()) } else { self.aof.log.wait(position).map_err(Error::disk) }
+    }
+
+    /// What is told to whoever cannot be served because somebody holds the keys for long.
+    #[cold]
+    pub(crate) fn busy(&self) -> Error {
+        #[cfg(feature = "lua")]
+        if let Some(error) = self.scripts.busy() {
+            return error;
+        }
+        Error::BUSY
     }
 
     /// Why nothing may be changed, if that is so: it could not be kept.

@@ -304,9 +304,10 @@ fn loaded(core: &Core, command: &Command) -> Result<()> {
     if core.loading.is_on() && !command.flags.contains(Flags::LOADING) { Err(Error::LOADING) } else { Ok(()) }
 }
 
-/// BUSY: no scripts yet.
-fn not_busy(_core: &Core, _command: &Command) -> Result<()> {
-    Ok(())
+/// BUSY: a script has run for too long.
+#[inline]
+fn not_busy(core: &Core, command: &Command) -> Result<()> {
+    if core.keyspace.is_busy() && !command.flags.contains(Flags::ALLOW_BUSY) { Err(core.busy()) } else { Ok(()) }
 }
 
 /// Who monitors does nothing else with keys; Redis thinks of them as of replicas.

@@ -49,6 +49,12 @@ pub trait Host: Send + Sync {
     /// Adds lines to a section of `INFO`, each ended by `\r\n`. Sections are named in lower case.
     fn info(&self, _section: &str, _out: &mut String) {}
 
+    /// Called now and then while a script runs, on its thread. If others have waited for long enough (`slow`), this is the
+    /// time to tell them; nothing that is done here gets a view. False if the program is to end, and the script with it.
+    fn while_busy(&self, _slow: bool) -> bool {
+        true
+    }
+
     /// Gives memory that is free back to the system (`MEMORY PURGE`).
     fn purge_memory(&self) {}
 

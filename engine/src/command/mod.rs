@@ -43,6 +43,9 @@ mod memory;
 mod monitor;
 mod persistence;
 mod pubsub;
+mod script_figures;
+#[cfg(feature = "lua")]
+mod scripting;
 mod server;
 mod set;
 mod slowlog;
@@ -96,6 +99,10 @@ pub(crate) const ENGINE: &[&[Spec]] = &[
     server::COMMANDS,
     append_log::COMMANDS,
     persistence::COMMANDS,
+    #[cfg(feature = "lua")]
+    scripting::eval::COMMANDS,
+    #[cfg(feature = "lua")]
+    scripting::functions::COMMANDS,
     info::COMMANDS,
     introspection::COMMANDS,
     config_commands::COMMANDS,

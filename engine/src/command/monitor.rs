@@ -44,7 +44,17 @@ impl Monitors {
         if command.flags.intersects(Flags::ADMIN | Flags::SKIP_MONITOR) {
             return;
         }
-        let line = line(clock.micros(), db, client, &redacted(args));
+        let line = line(clock.micros(), db, &whose(client), &redacted(args));
+        self.clients.lock().iter().for_each(|client| client.push_raw(&line));
+    }
+
+    /// Shows a command that a script has called.
+    #[cold]
+    pub(super) fn show_of_script(&self, clock: &Clock, db: u32, command: &Command, args: &Args<'_>) {
+        if command.flags.intersects(Flags::ADMIN | Flags::SKIP_MONITOR) {
+            return;
+        }
+        let line = line(clock.micros(), db, "lua", &redacted(args));
         self.clients.lock().iter().for_each(|client| client.push_raw(&line));
     }
 
@@ -80,14 +90,18 @@ fn monitor(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Re
     Ok(())
 }
 
-/// What is shown of a command: when, in which database, whose, and the arguments in quotes.
-fn line(micros: u64, db: u32, client: &Client, argv: &[&[u8]]) -> Vec<u8> {
+/// How a client is called.
+fn whose(client: &Client) -> String {
     let origin = &client.origin;
-    let from = match (origin.addr.as_str(), origin.unix) {
+    match (origin.addr.as_str(), origin.unix) {
         ("", _) => "embedded".into(),
         (path, true) => format!("unix:{}", path.strip_suffix(":0").unwrap_or(path)),
         (addr, false) => addr.to_owned(),
-    };
+    }
+}
+
+/// What is shown of a command: when, in which database, whose, and the arguments in quotes.
+fn line(micros: u64, db: u32, from: &str, argv: &[&[u8]]) -> Vec<u8> {
     let mut line = format!("+{}.{:06} [{db} {from}]", micros / 1_000_000, micros % 1_000_000).into_bytes();
     for arg in argv {
         line.extend_from_slice(b" \"");

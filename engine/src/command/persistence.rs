@@ -3,10 +3,13 @@
 mod points;
 mod saves;
 
+use std::path::Path;
+
 use super::{Args, Categories, Context, Core, Flags, Group, Reply, Run, Spec};
+use crate::clock::Millis;
 use crate::error::{Error, Result};
 use crate::map::Map;
-use crate::operation::snapshot::{self, Summary};
+use crate::operation::snapshot::{self, Functions, Summary};
 
 pub(crate) use points::canonical as canonical_points;
 pub(crate) use saves::Claim;
@@ -91,13 +94,7 @@ impl Core {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(Error::new(format!("ERR cannot read {}: {e}", path.display()))),
         };
-        let summary = snapshot::load(&self.keyspace, &bytes, self.keyspace.clock().millis()).map_err(|damaged| {
-            let (path, what, at) = (path.display(), damaged.what, damaged.at);
-            Error::new(format!("ERR {path} is damaged at byte {at}: what should be there is {what}"))
-        })?;
-        if summary.skipped > 0 {
-            tracing::warn!("{} parts of functions or modules in {} were left out", summary.skipped, path.display());
-        }
+        let summary = self.load_snapshot(&path, &bytes, self.keyspace.clock().millis())?;
         let seconds = began.elapsed().as_secs_f64();
         tracing::info!(
             "DB loaded from disk: {seconds:.3} seconds, {} keys, {} had expired",
@@ -106,6 +103,48 @@ impl Core {
         );
         self.saves.note_loaded(&summary);
         Ok(Some(summary))
+    }
+}
+
+impl Core {
+    /// Adds what an RDB file holds that has been read from a path: its keys, but for those that have expired at `now`, and
+    /// its functions.
+    ///
+    /// # Errors
+    /// Where it is damaged.
+    pub(crate) fn load_snapshot(&self, path: &Path, bytes: &[u8], now: Millis) -> Result<Summary> {
+        let mut unloaded = None;
+        let load = |source: &[u8]| {
+            self.load_function(source).map_err(|error| {
+                unloaded = Some(error);
+                "a library of functions that can be loaded"
+            })
+        };
+        let summary = snapshot::load(&self.keyspace, bytes, now, load).map_err(|damaged| {
+            let (path, what, at) = (path.display(), damaged.what, damaged.at);
+            let why = unloaded.take().map(|error| format!(" ({})", error.text())).unwrap_or_default();
+            Error::new(format!("ERR {path} is damaged at byte {at}: what should be there is {what}{why}"))
+        })?;
+        if summary.skipped > 0 {
+            tracing::warn!("{} parts of modules in {} were left out", summary.skipped, path.display());
+        }
+        Ok(summary)
+    }
+
+    /// The sources of the libraries of functions.
+    pub fn functions(&self) -> Functions {
+        self.saves.functions()
+    }
+
+    #[cfg(feature = "lua")]
+    fn load_function(&self, source: &[u8]) -> Result<()> {
+        self.scripts.load_from_file(source)
+    }
+
+    #[cfg(not(feature = "lua"))]
+    fn load_function(&self, _source: &[u8]) -> Result<()> {
+        tracing::warn!("A library of functions was left out: scripts are not built in");
+        Ok(())
     }
 }
 

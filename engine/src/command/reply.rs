@@ -109,6 +109,15 @@ impl Output {
         if self.chunks.is_empty() { self.tail.len() - self.sent } else { self.tail.len() }
     }
 
+    /// All that is waiting, in one piece, which is put together if it is not. O(1) mostly.
+    pub fn in_one_piece(&mut self) -> &[u8] {
+        if !self.chunks.is_empty() {
+            let tail = self.to_vec();
+            *self = Self { tail, position: self.position, ..Self::default() };
+        }
+        self.tail.get(self.sent..).unwrap_or_default()
+    }
+
     /// All that is waiting, in one piece.
     pub fn to_vec(&self) -> Vec<u8> {
         let mut skip = self.sent;
@@ -363,6 +372,18 @@ impl<'a> Reply<'a> {
         );
     }
 
+    /// A status of any bytes; line breaks become spaces.
+    pub fn status(&mut self, text: &[u8]) {
+        self.write(
+            |out| {
+                out.tail.push(b'+');
+                out.tail.extend(text.iter().map(|&b| if matches!(b, b'\r' | b'\n') { b' ' } else { b }));
+                out.tail.extend_from_slice(b"\r\n");
+            },
+            || Value::Simple(String::from_utf8_lossy(text).into_owned()),
+        );
+    }
+
     /// An error. Line breaks at the end of its text go, others become spaces.
     pub fn error(&mut self, error: &Error) {
         self.write(
@@ -571,6 +592,41 @@ impl<'a> Reply<'a> {
                 out.tail.extend_from_slice(b"\r\n");
             },
             || Value::Verbatim(format, String::from_utf8_lossy(text).into_owned()),
+        );
+    }
+
+    /// As [`verbatim`](Self::verbatim), in any format; for callers in Rust what is not Markdown is plain text.
+    pub fn verbatim_in(&mut self, format: [u8; 3], text: &[u8]) {
+        if !self.resp3 {
+            return self.bulk(text);
+        }
+        self.write(
+            |out| {
+                Self::header(out, b'=', text.len() as i64 + 4);
+                out.tail.extend_from_slice(&format);
+                out.tail.push(b':');
+                out.tail.extend_from_slice(text);
+                out.tail.extend_from_slice(b"\r\n");
+            },
+            || {
+                let format = if format == *b"mkd" { "mkd" } else { "txt" };
+                Value::Verbatim(format, String::from_utf8_lossy(text).into_owned())
+            },
+        );
+    }
+
+    /// An integer of any size, in decimal digits; a string in RESP2 and for callers in Rust.
+    pub fn big_number(&mut self, digits: &[u8]) {
+        if !self.resp3 {
+            return self.bulk(digits);
+        }
+        self.write(
+            |out| {
+                out.tail.push(b'(');
+                out.tail.extend_from_slice(digits);
+                out.tail.extend_from_slice(b"\r\n");
+            },
+            || Value::Bulk(digits.to_vec()),
         );
     }
 

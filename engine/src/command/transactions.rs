@@ -106,18 +106,24 @@ impl Queue {
         }
         self.hashes.extend(args.keys().map(|key| key.hash));
         self.flags |= command.flags;
-        self.needs_everything |= match command.spec.run {
-            Run::Keys(_) | Run::Blocking(_) | Run::Container => false,
-            Run::Everything(_) => true,
-            // Who looks at keys beyond its own says so by its flags.
-            Run::Context(_) => {
-                let is_about_keys = command.flags.intersects(Flags::READONLY | Flags::WRITE | Flags::ADMIN)
-                    || command.spec.group == Group::Server
-                    || command.spec.group == Group::Generic;
-                is_about_keys && command.spec.keys.is_empty()
-            }
-        };
+        self.needs_everything |= needs_everything(command);
         self.requests.push(Queued { command: command.number, args: first..self.args.len() });
+    }
+}
+
+/// Whether a command needs more than the stripes of its keys.
+pub(super) fn needs_everything(command: &Command) -> bool {
+    match command.spec.run {
+        Run::Keys(_) | Run::Blocking(_) | Run::Container => false,
+        Run::Everything(_) => true,
+        // Who looks at keys beyond its own says so by its flags.
+        Run::Context(_) if command.spec.group == Group::Scripting => true,
+        Run::Context(_) => {
+            let is_about_keys = command.flags.intersects(Flags::READONLY | Flags::WRITE | Flags::ADMIN)
+                || command.spec.group == Group::Server
+                || command.spec.group == Group::Generic;
+            is_about_keys && command.spec.keys.is_empty()
+        }
     }
 }
 
@@ -159,6 +165,7 @@ impl Transaction {
     fn lock<'c>(&self, core: &'c Core, db: u32, now: u64) -> Result<View<'c>> {
         let (space, queue) = (&core.keyspace, &self.queue);
         let writes = queue.flags.contains(Flags::WRITE);
+        // Scripts among them.
         if queue.needs_everything {
             return View::all(space, db, now, Access::Write);
         }
@@ -272,7 +279,7 @@ fn run(context: &mut Context<'_>, transaction: &Transaction, reply: &mut Reply<'
         keys.clear();
         let range = keys.add(Some(command), &argv, core.keyspace.hasher());
         let args = keys.args(&argv, range, core.keyspace.hasher());
-        let result = run_one(context, &mut view, command, &args, reply);
+        let result = run_one(core, context.caller, (&mut view, context.now), command, &args, reply);
         let mut streak = Streak::default();
         streak.add(watch.lap());
         streak.flush(&command.stats);
@@ -292,24 +299,26 @@ fn run(context: &mut Context<'_>, transaction: &Transaction, reply: &mut Reply<'
     Ok(())
 }
 
-fn run_one(
-    context: &mut Context<'_>,
-    view: &mut View<'_>,
+/// Runs a command on a view that is held, and which is for the time `now`.
+pub(super) fn run_one(
+    core: &Core,
+    caller: &mut Caller,
+    (view, now): (&mut View<'_>, u64),
     command: &Command,
     args: &Args<'_>,
     reply: &mut Reply<'_>,
 ) -> Result<()> {
-    if context.core.tracking.is_on() {
-        tracking::remember(context.core, context.caller, command, args);
+    if core.tracking.is_on() {
+        tracking::remember(core, caller, command, args);
     }
     match command.spec.run {
         Run::Keys(run) | Run::Everything(run) => {
-            view.select(context.caller.db)?;
+            view.select(caller.db)?;
             run(view, args, reply)
         }
-        // Within a transaction nobody waits: nobody else could do anything about it.
+        // Whoever holds a view waits for nothing: nobody else could do anything about it.
         Run::Blocking(run) => {
-            view.select(context.caller.db)?;
+            view.select(caller.db)?;
             if let Some(block) = run(view, args, reply)? {
                 block.refuse(reply);
             }
@@ -317,9 +326,7 @@ fn run_one(
         }
         Run::Context(run) => {
             let held: &mut dyn Holding = view;
-            let mut inner =
-                Context { core: context.core, caller: context.caller, now: context.now, position: 0, held: Some(held) };
-            run(&mut inner, args, reply)
+            run(&mut Context { core, caller, now, position: 0, held: Some(held) }, args, reply)
         }
         Run::Container => Err(Error::arity(&command.full_name)),
     }

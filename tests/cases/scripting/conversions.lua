@@ -1,4 +1,5 @@
 -- Replies to Lua values, and Lua values to replies.
+-- Doubles are written as Redis has done since 7.2, in the fewest digits: only such stand here as 7.0 writes alike.
 -- case
 return {pcall()}
 -- case
@@ -118,11 +119,7 @@ return {big_number="a\0b"}
 -- case
 return {double=1/0}
 -- case
-return {double=0/0}
--- case
 return {double=1e20}
--- case
-return {double=0.1}
 -- case
 return {map={}}
 -- case

@@ -89,13 +89,21 @@ pub(super) fn memory(core: &Core, lines: &mut Lines) {
         lines.add(format_args!("{name}_human"), human(bytes));
     };
     with_human("total_system_memory", sys::total_memory());
-    with_human("used_memory_lua", 0);
-    with_human("used_memory_scripts", 0);
+    let scripts = core.script_figures();
+    let (lua, sources) =
+        (scripts.lua_for_scripts + scripts.lua_for_functions, scripts.script_bytes + scripts.function_bytes);
+    with_human("used_memory_lua", lua as u64);
+    with_human("used_memory_scripts", sources as u64);
     with_human("maxmemory", settings.maxmemory.load(Relaxed));
-    lines.add_all(&["used_memory_vm_eval", "used_memory_vm_functions", "used_memory_vm_total"], 0);
-    lines.add("used_memory_vm_total_human", human(0));
-    lines.add_all(&["used_memory_functions", "used_memory_scripts_eval", "number_of_cached_scripts"], 0);
-    lines.add_all(&["number_of_functions", "number_of_libraries"], 0);
+    lines.add("used_memory_vm_eval", scripts.lua_for_scripts);
+    lines.add("used_memory_vm_functions", scripts.lua_for_functions);
+    lines.add("used_memory_vm_total", lua);
+    lines.add("used_memory_vm_total_human", human(lua as u64));
+    lines.add("used_memory_functions", scripts.function_bytes);
+    lines.add("used_memory_scripts_eval", scripts.script_bytes);
+    lines.add("number_of_cached_scripts", scripts.scripts);
+    lines.add("number_of_functions", scripts.functions);
+    lines.add("number_of_libraries", scripts.libraries);
     let policy = settings.policy();
     let name = Policy::NAMES.iter().find(|(_, p)| *p == policy).map_or("noeviction", |(name, _)| name);
     lines.add("maxmemory_policy", name);
@@ -248,7 +256,7 @@ fn keyspace_stats(core: &Core, lines: &mut Lines) {
     lines.add("expire_cycle_cpu_milliseconds", counters.expire_micros.load(Relaxed) / 1000);
     lines.add("evicted_keys", counters.evicted.load(Relaxed));
     lines.add("evicted_clients", core.clients.evicted.load(Relaxed));
-    lines.add("evicted_scripts", 0);
+    lines.add("evicted_scripts", core.script_figures().evicted);
     let now = core.keyspace.clock().millis();
     let current = match counters.exceeded_since.load(Relaxed) {
         0 => 0,

@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::keyspace::Keyspace;
-use crate::operation::snapshot::{self, Progress, Summary};
+use crate::operation::snapshot::{self, Functions, Progress, Summary};
 use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::sys;
@@ -111,6 +111,8 @@ pub(crate) struct State {
     last_secs: AtomicI64,
     last_kept: AtomicU64,
     loaded: [AtomicU64; 2],
+    /// Where the libraries of functions are to be had.
+    functions: OnceLock<Box<dyn Fn() -> Functions + Send + Sync>>,
 }
 
 impl Saves {
@@ -132,6 +134,7 @@ impl Saves {
             last_secs: AtomicI64::new(-1),
             last_kept: AtomicU64::new(0),
             loaded: Default::default(),
+            functions: OnceLock::new(),
         };
         Self { state: Arc::new(state) }
     }
@@ -302,7 +305,13 @@ impl State {
         self.directory.own().map_err(io::Error::other)?;
         let about = self.about(false);
         let write = |file: &File| {
-            let (out, summary, ()) = snapshot::save(&self.keyspace, &about, BufWriter::new(file), at_once, progress)?;
+            let (out, summary, ()) = snapshot::save(
+                &self.keyspace,
+                &about,
+                BufWriter::new(file),
+                || (self.functions(), at_once()),
+                progress,
+            )?;
             out.into_inner()?;
             Ok(summary)
         };
@@ -330,9 +339,9 @@ impl State {
         if self.changes.load(Relaxed) > changes {
             return;
         }
-        let about = self.about(false);
+        let (about, functions) = (self.about(false), self.functions());
         let write = |file: &File| -> io::Result<()> {
-            snapshot::save_nothing(&self.keyspace, &about, BufWriter::new(file))?.into_inner()?;
+            snapshot::save_nothing(&self.keyspace, &about, &functions, BufWriter::new(file))?.into_inner()?;
             Ok(())
         };
         let owned = self.directory.own().map_err(io::Error::other);
@@ -340,6 +349,17 @@ impl State {
             Ok(()) => self.note_saved(changes),
             Err(e) => tracing::warn!("Failed saving the DB to {}: {e}", path.display()),
         }
+    }
+
+    /// The libraries of functions that a file is to have.
+    pub(crate) fn functions(&self) -> Functions {
+        self.functions.get().map(|functions| functions()).unwrap_or_default()
+    }
+
+    /// Says where the libraries of functions are to be had. Only the first call counts.
+    #[cfg(feature = "lua")]
+    pub(crate) fn with_functions(&self, functions: impl Fn() -> Functions + Send + Sync + 'static) {
+        let _ = self.functions.set(Box::new(functions));
     }
 
     /// What a file tells of its writer, and whether it is the base of a log.

@@ -1,0 +1,225 @@
+//! EVAL and its family, and SCRIPT.
+
+use std::sync::Arc;
+
+use super::cache::{Known, sha_of, sha_of_source};
+use super::machine::Machine;
+use super::run::{Program, run};
+use super::running::Kind;
+use crate::codec::num;
+use crate::command::introspection;
+use crate::command::{Args, Context, Flags, Group, KeyFlags, KeySpec, Reply, Run, Spec};
+use crate::error::{Error, Result};
+
+const BASE: Flags = Flags::NOSCRIPT.union(Flags::STALE).union(Flags::SKIP_MONITOR).union(Flags::NO_MANDATORY_KEYS);
+const KEYS: KeyFlags = KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::UPDATE);
+const KEYS_READ: KeyFlags = KeyFlags::RO.union(KeyFlags::ACCESS);
+
+const fn eval_spec(name: &'static str, flags: Flags, keys: &'static [KeySpec], run: Run) -> Spec {
+    Spec::new(name, -3, Group::Scripting, run).flags(BASE.union(flags)).keys(keys)
+}
+
+const fn script_spec(name: &'static str, arity: i32, flags: Flags, run: Run) -> Spec {
+    Spec::new(name, arity, Group::Scripting, run).flags(flags)
+}
+
+const SCRIPT: Flags = Flags::NOSCRIPT.union(Flags::STALE);
+
+pub(crate) const COMMANDS: &[Spec] = &[
+    eval_spec("eval", Flags::empty(), &[KeySpec::counted(2, 1, KEYS)], Run::Context(&eval)).docs(
+        "2.6.0",
+        "Runs a script.",
+        "That of the script.",
+        "script numkeys [key [key ...]] [arg [arg ...]]",
+    ),
+    eval_spec("evalsha", Flags::empty(), &[KeySpec::counted(2, 1, KEYS)], Run::Context(&evalsha)).docs(
+        "2.6.0",
+        "Runs a script that is known by its SHA1.",
+        "That of the script.",
+        "sha1 numkeys [key [key ...]] [arg [arg ...]]",
+    ),
+    eval_spec("eval_ro", Flags::READONLY, &[KeySpec::counted(2, 1, KEYS_READ)], Run::Context(&eval_ro)).docs(
+        "7.0.0",
+        "Runs a script that changes nothing.",
+        "That of the script.",
+        "script numkeys [key [key ...]] [arg [arg ...]]",
+    ),
+    eval_spec("evalsha_ro", Flags::READONLY, &[KeySpec::counted(2, 1, KEYS_READ)], Run::Context(&evalsha_ro)).docs(
+        "7.0.0",
+        "Runs a script that is known by its SHA1 and changes nothing.",
+        "That of the script.",
+        "sha1 numkeys [key [key ...]] [arg [arg ...]]",
+    ),
+    Spec::new("script", -2, Group::Scripting, Run::Container)
+        .docs("2.6.0", "Scripts that are known by their SHA1.", "Depends on the subcommand.", "")
+        .subcommands(&[
+            script_spec("debug", -3, Flags::NOSCRIPT, Run::Context(&script_debug)).docs(
+                "3.2.0",
+                "Says whether the scripts of this connection are debugged, which they are not.",
+                "O(1)",
+                "<YES | SYNC | NO>",
+            ),
+            script_spec("exists", -3, SCRIPT, Run::Context(&script_exists))
+                .tips(&["request_policy:all_shards", "response_policy:agg_logical_and"])
+                .docs("2.6.0", "Says which scripts are known.", "O(N) for N scripts", "sha1 [sha1 ...]"),
+            script_spec("flush", -2, SCRIPT, Run::Context(&script_flush))
+                .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
+                .docs("2.6.0", "Forgets all scripts.", "O(N) for N scripts", "[ASYNC | SYNC]"),
+            script_spec("help", 2, Flags::LOADING.union(Flags::STALE), Run::Context(&introspection::help)).docs(
+                "5.0.0",
+                "Lists the subcommands.",
+                "O(1)",
+                "",
+            ),
+            script_spec("kill", 2, Flags::NOSCRIPT.union(Flags::ALLOW_BUSY), Run::Context(&script_kill))
+                .tips(&["request_policy:all_shards", "response_policy:one_succeeded"])
+                .docs("2.6.0", "Ends the script that runs, if it has changed nothing.", "O(1)", ""),
+            script_spec("load", 3, SCRIPT, Run::Context(&script_load))
+                .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
+                .docs("2.6.0", "Makes a script known.", "O(N) for N bytes", "script"),
+            script_spec("show", 3, SCRIPT, Run::Context(&script_show)).docs(
+                "8.0.0",
+                "Shows the source of a script.",
+                "O(1)",
+                "sha1",
+            ),
+        ]),
+];
+
+fn no_script() -> Error {
+    Error::new("NOSCRIPT No matching script. Please use EVAL.")
+}
+
+/// Which arguments of EVAL and FCALL are keys.
+///
+/// # Errors
+/// If their number is none, or more than there are; `not_a_number` is what is said of the first.
+pub(super) fn keys_of(args: &Args<'_>, not_a_number: Error) -> Result<std::ops::Range<usize>> {
+    let number = num::parse_i64(args.get(2)).ok_or(not_a_number)?;
+    match usize::try_from(number) {
+        Ok(n) if n > args.len() - 3 => Err(Error::new("ERR Number of keys can't be greater than number of args")),
+        Ok(n) => Ok(3..3 + n),
+        Err(_) => Err(Error::new("ERR Number of keys can't be negative")),
+    }
+}
+
+fn eval(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    evaluate(context, args, reply, false)
+}
+
+fn eval_ro(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    evaluate(context, args, reply, true)
+}
+
+fn evalsha(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    evaluate_known(context, args, reply, false)
+}
+
+fn evalsha_ro(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    evaluate_known(context, args, reply, true)
+}
+
+fn evaluate(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>, read_only: bool) -> Result<()> {
+    let keys = keys_of(args, Error::NOT_INTEGER)?;
+    let source = args.get(1);
+    let sha = sha_of_source(source);
+    let scripts = &context.core.scripts;
+    let known = scripts.cache.lock().get(&sha);
+    let known = match known {
+        Some(known) => known,
+        None => {
+            let known = scripts.compiled(&sha, source)?;
+            scripts.cache.lock().add(sha, known.clone(), false);
+            known
+        }
+    };
+    evaluate_this(context, &sha, &known, args, keys, reply, read_only)
+}
+
+fn evaluate_known(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>, read_only: bool) -> Result<()> {
+    let sha = sha_of(args.get(1)).ok_or_else(no_script)?;
+    let keys = keys_of(args, Error::NOT_INTEGER)?;
+    let known = context.core.scripts.cache.lock().get(&sha).ok_or_else(no_script)?;
+    evaluate_this(context, &sha, &known, args, keys, reply, read_only)
+}
+
+fn evaluate_this(
+    context: &mut Context<'_>,
+    sha: &super::cache::Sha,
+    known: &Arc<Known>,
+    args: &Args<'_>,
+    keys: std::ops::Range<usize>,
+    reply: &mut Reply<'_>,
+    read_only: bool,
+) -> Result<()> {
+    let (kind, name, promises, command) = (Kind::Script, &known.sha[..], known.promises, *args);
+    let program = Program { kind, name, promises, read_only, command, keys };
+    let find = |machine: &mut Machine| machine.compile(sha, known);
+    run(
+        context,
+        &program,
+        &|machine, _| {
+            find(machine)?;
+            machine.script(sha).ok_or_else(no_script)
+        },
+        reply,
+    )
+}
+
+fn script_load(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    let scripts = &context.core.scripts;
+    let source = args.get(2);
+    let sha = sha_of_source(source);
+    let known = scripts.cache.lock().get(&sha);
+    let known = known.map_or_else(|| scripts.compiled(&sha, source), Ok)?;
+    scripts.cache.lock().add(sha, known, true);
+    reply.bulk(&sha);
+    Ok(())
+}
+
+fn script_exists(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    let mut cache = context.core.scripts.cache.lock();
+    reply.array(args.len() - 2);
+    for sha in args.from(2) {
+        // Here, other than for EVALSHA, the case of letters counts.
+        let is_there = <&super::cache::Sha>::try_from(*sha).is_ok_and(|sha| cache.get(sha).is_some());
+        reply.int(i64::from(is_there));
+    }
+    Ok(())
+}
+
+fn script_flush(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    let is_known = args.len() == 2 || args.len() == 3 && (args.is(2, "sync") || args.is(2, "async"));
+    if !is_known {
+        return Err(Error::new("ERR SCRIPT FLUSH only support SYNC|ASYNC option"));
+    }
+    context.core.scripts.forget_scripts();
+    reply.ok();
+    Ok(())
+}
+
+fn script_kill(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    context.core.scripts.running.kill(Kind::Script)?;
+    reply.ok();
+    Ok(())
+}
+
+fn script_show(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    let mut cache = context.core.scripts.cache.lock();
+    let known = <&super::cache::Sha>::try_from(args.get(2)).ok().and_then(|sha| cache.get(sha));
+    reply.bulk(&known.ok_or_else(no_script)?.source);
+    Ok(())
+}
+
+fn script_debug(_: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
+    match args.len() == 3 {
+        true if args.is(2, "no") => {
+            reply.ok();
+            Ok(())
+        }
+        true if args.is(2, "yes") || args.is(2, "sync") => {
+            Err(Error::new("ERR the debugger for scripts is not built in"))
+        }
+        _ => Err(Error::new("ERR Use SCRIPT DEBUG YES/SYNC/NO")),
+    }
+}
