@@ -381,6 +381,7 @@ static int luaB_pcall (lua_State *L) {
   luaL_checkany(L, 1);
   status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
   if (status != 0 && carnelian_lua_ended(L)) return lua_error(L);  /* Carnelian */
+  luaL_checkstack(L, 1, "too many results");  /* Carnelian: the results may have taken all places */
   lua_pushboolean(L, (status == 0));
   lua_insert(L, 1);
   return lua_gettop(L);  /* return status + all results */
@@ -394,6 +395,7 @@ static int luaB_xpcall (lua_State *L) {
   lua_insert(L, 1);  /* put error function under function to be called */
   status = lua_pcall(L, 0, LUA_MULTRET, 1);
   if (status != 0 && carnelian_lua_ended(L)) return lua_error(L);  /* Carnelian */
+  luaL_checkstack(L, 1, "too many results");  /* Carnelian: as above */
   lua_pushboolean(L, (status == 0));
   lua_replace(L, 1);
   return lua_gettop(L);  /* return status + all results */
@@ -555,6 +557,7 @@ static int luaB_coresume (lua_State *L) {
   int r;
   luaL_argcheck(L, co, 1, "coroutine expected");
   r = auxresume(L, co, lua_gettop(L) - 1);
+  luaL_checkstack(L, 1, "too many results");  /* Carnelian: as above */
   if (r < 0) {
     lua_pushboolean(L, 0);
     lua_insert(L, -2);

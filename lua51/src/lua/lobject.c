@@ -89,6 +89,15 @@ int luaO_rawequalObj (const TValue *t1, const TValue *t2) {
 
 int luaO_str2d (const char *s, lua_Number *result) {
   char *endptr;
+  /* Carnelian: whole numbers, as which most texts of numbers come, need no strtod */
+  const char *digit = s;
+  unsigned long long whole = 0;
+  while (*digit >= '0' && *digit <= '9' && digit - s < 15)
+    whole = whole * 10 + (unsigned)(*digit++ - '0');
+  if (digit != s && *digit == '\0') {
+    *result = cast_num(whole);
+    return 1;
+  }
   *result = lua_str2number(s, &endptr);
   if (endptr == s) return 0;  /* conversion failed */
   if (*endptr == 'x' || *endptr == 'X')  /* maybe an hexadecimal constant? */

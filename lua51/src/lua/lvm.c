@@ -50,6 +50,15 @@ int luaV_tostring (lua_State *L, StkId obj) {
   else {
     char s[LUAI_MAXNUMBER2STR];
     lua_Number n = nvalue(obj);
+    /* Carnelian: whole numbers that the format writes as such need no sprintf; -0 is written with its sign */
+    if (n > -1e14 && n < 1e14 && n == cast_num((long long)n) && (n != 0 || 1 / n > 0)) {
+      char *digit = s + sizeof(s);
+      unsigned long long rest = (unsigned long long)(n < 0 ? -n : n);
+      do *--digit = (char)('0' + rest % 10); while ((rest /= 10) != 0);
+      if (n < 0) *--digit = '-';
+      setsvalue2s(L, obj, luaS_newlstr(L, digit, (size_t)(s + sizeof(s) - digit)));
+      return 1;
+    }
     lua_number2str(s, n);
     setsvalue2s(L, obj, luaS_new(L, s));
     return 1;

@@ -172,3 +172,9 @@ redis.call("SADD",KEYS[1],"a") redis.setresp(3) return redis.call("SMEMBERS",KEY
 -- case
 -- keys: c
 return {redis.call("INCR",KEYS[1]),redis.call("INCRBYFLOAT",KEYS[1],0.5)}
+-- case
+return {tostring(0), tostring(-0), tostring(0/-1), tostring(1), tostring(-1), tostring(99999999999999), tostring(-99999999999999), tostring(1e14), tostring(-1e14), tostring(123456789012345), tostring(2^53), tostring(1.5), tostring(1e13+0.5)}
+-- case
+return {"" .. 10, 12 .. "", "-7" + 0, tostring("123456789012345" + 0), tostring("1234567890123456" + 0), tostring("9007199254740993" + 0), tostring(" 12 " + 0), tostring("012" + 0), tostring("0x10" + 0)}
+-- case
+return {tostring(tonumber("")), tostring(tonumber("1e2")), tostring(tonumber("1 2")), tostring(tonumber("00000000000000000001")), tostring(tonumber("999999999999999999999")), tostring(tonumber("5\0"))}
