@@ -68,14 +68,10 @@ pub fn set<'a>(
 ) -> Result<usize> {
     let limits = limits(view.space().settings());
     let mut hash = view.edit_or_create::<Hash>(key)?;
-    let (mut new, mut any) = (0, false);
-    for (field, value) in pairs.clone() {
-        new += usize::from(hash.set(field, value, FieldDeadline::Clear, limits));
-        any = true;
-    }
-    if !any {
+    if pairs.clone().next().is_none() {
         return Ok(0);
     }
+    let new = hash.set_all(pairs.clone(), limits);
     hash.mark_changed();
     drop(hash);
     view.record(key, event("hset"), || {

@@ -200,19 +200,42 @@ impl Hash {
 
     /// Sets a field, and says whether it is new. O(1), or O(n) in a small hash.
     pub fn set(&mut self, name: &[u8], value: &[u8], deadline: FieldDeadline, limits: HashLimits) -> bool {
-        if let FormMut::Small(listpack) = self.0.form_mut() {
-            let is_small = name.len() <= limits.value
-                && value.len() <= limits.value
-                && !matches!(deadline, FieldDeadline::At(_))
-                && listpack.fits(Listpack::entry_size(name) + Listpack::entry_size(value));
-            if is_small {
-                let is_new = set_small(listpack, name, value);
-                // Also where nothing was added: the limit may be a lower one than it was.
-                self.keep_within(limits);
-                return is_new;
-            }
+        if let FormMut::Small(listpack) = self.0.form_mut()
+            && !matches!(deadline, FieldDeadline::At(_))
+            && is_small(listpack, name, value, limits)
+        {
+            let is_new = set_small(listpack, name, value);
+            // Also where nothing was added: the limit may be a lower one than it was.
+            self.keep_within(limits);
+            return is_new;
         }
         self.make_large().set(name, value, deadline)
+    }
+
+    /// Sets fields, which have no deadlines afterwards, and says how many are new. O(fields), also in a small hash if its own
+    /// fields are others.
+    pub fn set_all<'a>(
+        &mut self,
+        pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
+        limits: HashLimits,
+    ) -> usize {
+        /// Fewer are found by looking as quickly.
+        const MANY: usize = 8;
+        let mut names = (pairs.clone().take(MANY).count() == MANY).then(|| self.as_listpack().map(Names::of)).flatten();
+        let mut new = 0;
+        for (name, value) in pairs {
+            let is_other = names.as_mut().is_some_and(|names| names.add(name));
+            new += usize::from(match self.0.form_mut() {
+                FormMut::Small(listpack) if is_other && is_small(listpack, name, value, limits) => {
+                    listpack.push_back(name);
+                    listpack.push_back(value);
+                    self.keep_within(limits);
+                    true
+                }
+                _ => self.set(name, value, FieldDeadline::Clear, limits),
+            });
+        }
+        new
     }
 
     /// Gives a field a deadline or takes it away. False if the field is not there. O(1), or O(n) in a small hash.
@@ -291,6 +314,36 @@ impl Hash {
                 }
             }),
         }
+    }
+}
+
+/// Whether a field may stay among those of a small hash, or come to them.
+fn is_small(listpack: &Listpack, name: &[u8], value: &[u8], limits: HashLimits) -> bool {
+    name.len() <= limits.value
+        && value.len() <= limits.value
+        && listpack.fits(Listpack::entry_size(name) + Listpack::entry_size(value))
+}
+
+/// Which names a small hash may have: a bit for each of their hashes. While many fields are added to it, this says of most
+/// that they are not there, and saves looking through all.
+struct Names([u64; 64]);
+
+impl Names {
+    fn of(listpack: &Listpack) -> Self {
+        let (mut names, mut buffer) = (Self([0; 64]), itoa::Buffer::new());
+        for (name, _) in pairs(listpack) {
+            names.add(name.bytes(&mut buffer));
+        }
+        names
+    }
+
+    /// Adds a name, and says whether it is certain that it was not there.
+    fn add(&mut self, name: &[u8]) -> bool {
+        let hash = super::hasher().hash(name);
+        let (word, bit) = (&mut self.0[(hash >> 58) as usize], 1 << (hash >> 52 & 63));
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        is_new
     }
 }
 

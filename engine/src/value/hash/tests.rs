@@ -24,6 +24,7 @@ fn numbers() -> impl FnMut(usize) -> usize {
 #[derive(Clone, Debug)]
 enum Step {
     Set(Vec<u8>, Vec<u8>, FieldDeadline),
+    SetAll(Vec<(Vec<u8>, Vec<u8>)>),
     Deadline(Vec<u8>, Option<Millis>),
     Remove(Vec<u8>),
     RemoveDue(Millis, usize),
@@ -58,6 +59,7 @@ fn step(deadlines: bool) -> impl Strategy<Value = Step> {
     };
     prop_oneof![
         20 => (name(), value(), deadline()).prop_map(|(name, value, deadline)| Step::Set(name, value, deadline)),
+        4 => prop::collection::vec((name(), value()), 0..20).prop_map(Step::SetAll),
         8 => name().prop_map(Step::Remove),
         if deadlines { 8 } else { 1 } => (name(), prop::option::of(if deadlines { 1..50_u64 } else { 0..1 }))
             .prop_map(move |(name, at)| Step::Deadline(name, at.filter(|_| deadlines))),
@@ -77,6 +79,14 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
     let (mut hash, mut model) = (Hash::default(), Model::new());
     for step in steps {
         match step {
+            Step::SetAll(pairs) => {
+                let borrowed = pairs.iter().map(|(name, value)| (&name[..], &value[..]));
+                let new = hash.set_all(borrowed, LIMITS);
+                let added = pairs
+                    .into_iter()
+                    .filter(|(name, value)| model.insert(name.clone(), (value.clone(), None)).is_none());
+                prop_assert_eq!(new, added.count());
+            }
             Step::Set(name, value, deadline) => {
                 let old = model.get(&name).and_then(|(_, deadline)| *deadline);
                 let at = match deadline {
