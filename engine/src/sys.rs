@@ -106,6 +106,11 @@ pub fn give_way() {
     let _ = rustix::process::setpriority_process(None, 10);
 }
 
+/// Lets a thread run that waits for this core, if there is one.
+pub fn let_others_run() {
+    std::thread::yield_now();
+}
+
 /// Digits that nobody can foresee, two for each byte, to tell one run of the program from another.
 pub fn random_hex(bytes: usize) -> String {
     let mut digits = String::with_capacity(bytes * 2 + 16);

@@ -13,6 +13,7 @@ use crate::clock::Millis;
 use crate::keyspace::{Access, Batch, DbSize, Effect, Key, Keyspace, NewValue, View};
 use crate::rdb::{self, About, Damaged, FileWriter, Loaded, Part};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use crate::sys;
 
 /// What was written or read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -80,6 +81,8 @@ fn save_with<W: Write + Seek, R>(
     let mut db = None;
     loop {
         between();
+        // Whoever shares the core with this thread and has been woken meanwhile is not to wait for the end of its turn.
+        sys::let_others_run();
         let Some(batch) = snapshot.step().map_err(io::Error::other)? else { break };
         if progress.is_called_off.load(Relaxed) {
             return Err(called_off());
