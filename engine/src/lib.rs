@@ -33,6 +33,7 @@
 //! | strings, bitmaps, keys and expiry, with types | [`Db`] |
 //! | several calls as one | [`Db::transaction`], [`Db::optimistic`] |
 //! | waiting for what others will add, asleep or in `async` code | [`Db::blpop`], [`Pending`] |
+//! | scripts in Lua | `Engine::script`, with the feature `lua` |
 //! | any command; a caller who keeps `SELECT` and the like | [`Engine::execute`], [`Engine::connect`] |
 //! | databases, `maxmemory` and other directives | [`Options`] |
 //! | keys that outlive the process, as `dump.rdb` | [`Options::dir`], [`Engine::snapshot`] |
@@ -81,6 +82,8 @@ pub use api::{
     CopyOptions, Db, ExpireCondition, FieldValue, HashScan, KeyType, Pending, Preparation, Scan, Scored, Subscription,
     Transaction, Ttl, ZCombine,
 };
+#[cfg(feature = "lua")]
+pub use api::{FromReply, Script, ScriptArg, ScriptCall};
 pub use clock::{Clock, ManualClock};
 pub use command::{Core, Host, Message, Origin, Spec, Value};
 pub use config::Directive;

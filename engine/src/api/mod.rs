@@ -14,6 +14,8 @@ mod pubsub;
 #[cfg(test)]
 mod recorder;
 mod scope;
+#[cfg(feature = "lua")]
+mod scripts;
 mod sets;
 mod sort;
 mod sorted_sets;
@@ -27,6 +29,8 @@ pub use keys::{CopyOptions, ExpireCondition, KeyType, Scan, Ttl};
 pub use pending::Pending;
 pub use pubsub::Subscription;
 pub use scope::{Before, Each, Scope, Within};
+#[cfg(feature = "lua")]
+pub use scripts::{FromReply, Script, ScriptArg, ScriptCall};
 pub use sorted_sets::{Scored, ZCombine};
 pub use transaction::{Preparation, Transaction};
 

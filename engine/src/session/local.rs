@@ -67,7 +67,14 @@ impl Drop for Connection {
 
 /// Runs a command for nobody in particular: what it changes of its caller is forgotten.
 pub(crate) fn execute_once(core: &Core, argv: &[impl AsRef<[u8]>]) -> Result<Value> {
-    run(core, &mut Caller::in_process(core, core.embedded().clone()), argv)
+    execute_once_in(core, 0, argv)
+}
+
+/// As [`execute_once`], in another database than the first.
+pub(crate) fn execute_once_in(core: &Core, db: u32, argv: &[impl AsRef<[u8]>]) -> Result<Value> {
+    let mut caller = Caller::in_process(core, core.embedded().clone());
+    caller.db = db;
+    run(core, &mut caller, argv)
 }
 
 fn run(core: &Core, caller: &mut Caller, argv: &[impl AsRef<[u8]>]) -> Result<Value> {

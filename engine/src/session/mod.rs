@@ -22,6 +22,8 @@ mod turn;
 
 pub use local::Connection;
 pub(crate) use local::execute_once;
+#[cfg(feature = "lua")]
+pub(crate) use local::execute_once_in;
 
 /// Requests that are looked at before the first of them runs.
 const AHEAD: usize = 64;
