@@ -178,6 +178,15 @@ impl Core {
         if position == 0 { Ok(()) } else { self.aof.log.wait(position).map_err(Error::disk) }
     }
 
+    /// Whether scripts hold all keys. If they hold only those that they declare, whoever has others goes on.
+    #[cold]
+    pub(crate) fn is_held_whole(&self) -> bool {
+        #[cfg(feature = "lua")]
+        return !self.scripts.keys_are_declared();
+        #[cfg(not(feature = "lua"))]
+        true
+    }
+
     /// What is told to whoever cannot be served because somebody holds the keys for long.
     #[cold]
     pub(crate) fn busy(&self) -> Error {

@@ -133,7 +133,18 @@ pub fn dispatch(
         Ok(Some(command)) => command,
         Ok(None) => return Outcome::Postponed,
         Err(error) => {
-            caller.break_transaction();
+            let error = if queueing && command.is_some_and(|c| c.spec.name == "exec") {
+                // A transaction that may not run now does not run later either.
+                caller.end_transaction(core);
+                let why = error.text();
+                Error::new(format!(
+                    "EXECABORT Transaction discarded because of: {}",
+                    why.strip_prefix("ERR ").unwrap_or(&why)
+                ))
+            } else {
+                caller.break_transaction();
+                error
+            };
             core.stats.error(&error);
             reply.error(&error);
             return Outcome::Refused;
@@ -307,7 +318,8 @@ fn loaded(core: &Core, command: &Command) -> Result<()> {
 /// BUSY: a script has run for too long.
 #[inline]
 fn not_busy(core: &Core, command: &Command) -> Result<()> {
-    if core.keyspace.is_busy() && !command.flags.contains(Flags::ALLOW_BUSY) { Err(core.busy()) } else { Ok(()) }
+    let refused = core.keyspace.is_busy() && !command.flags.contains(Flags::ALLOW_BUSY);
+    if refused && core.is_held_whole() { Err(core.busy()) } else { Ok(()) }
 }
 
 /// Who monitors does nothing else with keys; Redis thinks of them as of replicas.

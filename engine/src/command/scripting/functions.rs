@@ -120,7 +120,7 @@ fn change<R>(
 ) -> Result<R> {
     let scripts = &context.core.scripts;
     context.on_everything(Access::Write, |view: &mut View<'_>| {
-        let mut libraries = scripts.libraries();
+        let mut libraries = Libraries::clone(&scripts.libraries());
         let result = change(scripts, &mut libraries)?;
         scripts.set_libraries(libraries);
         view.record_elsewhere(effect);

@@ -61,7 +61,7 @@ impl Scripts {
         self.keys_declared.store(declared, Relaxed);
     }
 
-    fn keys_are_declared(&self) -> bool {
+    pub(super) fn keys_are_declared(&self) -> bool {
         self.keys_declared.load(Relaxed)
     }
 
@@ -102,14 +102,14 @@ impl Scripts {
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn load_from_file(&self, source: &[u8]) -> Result<()> {
-        let mut libraries = self.libraries();
+        let mut libraries = Libraries::clone(&self.libraries());
         self.load(&mut libraries, source, true)?;
         self.set_libraries(libraries);
         Ok(())
     }
 
-    fn libraries(&self) -> Libraries {
-        Libraries::clone(&self.libraries.lock())
+    fn libraries(&self) -> Arc<Libraries> {
+        self.libraries.lock().clone()
     }
 
     /// Replaces the libraries; the caller holds all stripes, or loads a file.
