@@ -11,5 +11,6 @@ mod logs;
 mod metrics;
 mod requests;
 mod scale;
+mod scripts;
 mod subscribers;
 mod tools;
