@@ -257,9 +257,13 @@ fn copy(folder: &Path, reader: &str) -> String {
     copy.to_str().expect("a path in UTF-8").to_owned()
 }
 
-/// Fills a server with values of all kinds, with and without deadlines.
+/// A library of functions, which stands in files in front of the keys.
+const LIBRARY: &str = "#!lua name=numbers\nredis.register_function('twice', function(_, args) return args[1] * 2 end)";
+
+/// Fills a server with a library and with values of all kinds, with and without deadlines.
 fn fill_databases(client: &mut Client, seed: u64, values: Peer) {
     fill(client, seed, values);
+    assert_eq!(client.call(&["FUNCTION", "LOAD", "REPLACE", LIBRARY]).text(), Some(&b"numbers"[..]));
     for database in &DATABASES[1..] {
         ok(client, &["SELECT", &database.to_string()]);
         ok(client, &["SET", "in", &database.to_string(), "PXAT", "4000000000123"]);
@@ -378,6 +382,12 @@ fn cell_of(row: &Row, reader: Kind, arguments: &[&str], ours: &[&str], digest: &
         return Cell::Wrong(format!("its digest is {found:?} instead of {digest:?}"));
     }
     let (ours, mut keys) = (Ours.start(ours), 0);
+    for client in [&mut client, &mut ours.connect()] {
+        let called = client.call(&["FCALL", "twice", "0", "21"]);
+        if called != Reply::Integer(42) {
+            return Cell::Wrong(format!("the library of functions is not there: {called:?}"));
+        }
+    }
     for database in DATABASES {
         if let Real(peer) = reader
             && let Some(difference) = keyspaces_differ(peer, &mut ours.connect(), &mut client, database)
