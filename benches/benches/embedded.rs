@@ -135,9 +135,42 @@ fn session(c: &mut Criterion) {
     group.finish();
 }
 
+/// A script that reads a key and writes it, on one thread and on two that have different keys: with the stripes of their
+/// declared keys alone, they run at once.
+fn scripts(c: &mut Criterion) {
+    let mut group = c.benchmark_group("script");
+    for (name, declared) in [("declared keys", "yes"), ("all keys", "no")] {
+        let engine = Engine::open(Options::new().config("script-keys-declared", declared)).expect("it opens");
+        let db = engine.db(0).expect("there is a database 0");
+        let script = engine.script("local v = redis.call('GET', KEYS[1]) redis.call('SET', KEYS[1], ARGV[1]) return v");
+        let script = script.expect("it is Lua");
+        for threads in [1, 2_u64] {
+            group.throughput(Throughput::Elements(threads));
+            group.bench_function(format!("{name}, {threads} threads"), |b| {
+                b.iter_custom(|runs| {
+                    let began = Instant::now();
+                    std::thread::scope(|scope| {
+                        for thread in 0..threads {
+                            let (db, script) = (&db, &script);
+                            scope.spawn(move || {
+                                let mut keys = RandomKeys(thread + 1);
+                                for _ in 0..runs {
+                                    let value = script.key(keys.next()).arg(&VALUE[..]).call::<Option<Vec<u8>>>(db);
+                                    black_box(value.expect("it is a string"));
+                                }
+                            });
+                        }
+                    });
+                    began.elapsed()
+                });
+            });
+        }
+    }
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20).measurement_time(Duration::from_secs(3));
-    targets = one_by_one, two_threads, session
+    targets = one_by_one, two_threads, session, scripts
 }
 criterion_main!(benches);

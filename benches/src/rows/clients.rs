@@ -1,7 +1,7 @@
 //! The rows of what clients do together, or in several requests.
 
 use crate::row::{Rounds, Row, Target, Unit, Work};
-use crate::work::clients;
+use crate::work::{clients, scripts};
 
 /// Every row of this kind, in the order of the table.
 pub(super) fn rows() -> Vec<Row> {
@@ -12,6 +12,7 @@ pub(super) fn rows() -> Vec<Row> {
             "PUBLISH of 64 B to 1, 10 and 1,000 subscribers, pipeline of 32",
             clients::messages(&[1, 10, 1000], 1_000_000),
         ),
+        costs("scripts", "scripts and functions of a few commands, pipelined", scripts::calls(300_000)),
         costs("hand-over", "BLPOP that waits and LPUSH that serves it", clients::hand_overs(100_000)),
     ]
 }

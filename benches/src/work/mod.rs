@@ -7,3 +7,4 @@ pub mod log;
 pub mod memory;
 pub mod restart;
 pub mod save;
+pub mod scripts;

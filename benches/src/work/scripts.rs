@@ -1,0 +1,72 @@
+//! CPU time the server spends on scripts: the short ones that queues, locks and limiters are made of.
+
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::feed::{Batch, feed};
+use crate::loader::{self, Shape, scrambled};
+use crate::row::{Figure, Work};
+use crate::server::Server;
+use crate::wire::{Reply, Wire};
+
+/// Reads a key and writes it.
+const GET_AND_SET: &str = "local value = redis.call('GET', KEYS[1]) redis.call('SET', KEYS[1], ARGV[1]) return value";
+
+/// A token bucket in a hash: so many tokens at most, so many more a second, at this time.
+const TOKEN_BUCKET: &str = "\
+local capacity, rate, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local bucket = redis.call('HMGET', KEYS[1], 'tokens', 'time')
+local tokens, time = tonumber(bucket[1]) or capacity, tonumber(bucket[2]) or now
+tokens = math.min(capacity, tokens + math.max(0, now - time) * rate)
+local allowed = tokens >= 1
+if allowed then tokens = tokens - 1 end
+redis.call('HSET', KEYS[1], 'tokens', tokens, 'time', now)
+redis.call('EXPIRE', KEYS[1], math.ceil(capacity / rate) * 2)
+return {allowed and 1 or 0, tostring(tokens)}";
+
+/// Redlock's unlock: deletes a lock if it is the caller's. Here it never is, so that every call finds the same.
+const UNLOCK: &str =
+    "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end";
+
+const KEYS: u64 = 100_000;
+
+/// Each of them by EVALSHA and as a function, over keys of 64 bytes.
+pub fn calls(count: u64) -> Work {
+    Box::new(move |lab, peer| {
+        let (keys, count) = (lab.scaled(KEYS), lab.scaled(count));
+        let server = Server::start(lab, peer)?;
+        loader::load(server.port, Shape { value_len: 64, ttl: false }, 0..keys)?;
+        let mut wire = Wire::connect(server.port)?;
+        let mut figures = Vec::new();
+        let value = "x".repeat(64);
+        let scripts: [(&str, &str, &str, &[&str]); 3] = [
+            ("GET and SET", GET_AND_SET, "key:", &[&value]),
+            ("token bucket", TOKEN_BUCKET, "bucket:", &["10", "5", "1700000000"]),
+            ("unlock", UNLOCK, "key:", &["somebody"]),
+        ];
+        for (i, (label, source, prefix, args)) in scripts.into_iter().enumerate() {
+            let Reply::Text(sha) = wire.call(&["SCRIPT", "LOAD", source])? else {
+                anyhow::bail!("a script has no name");
+            };
+            // Functions of a library are given keys and arguments by parameters of those names.
+            let library = format!(
+                "#!lua name=bench{i}\nredis.register_function('bench{i}', function(KEYS, ARGV)\n{source}\nend)"
+            );
+            wire.call(&["FUNCTION", "LOAD", &library]).context("a library")?;
+            for (command, name) in [("EVALSHA", sha), ("FCALL", format!("bench{i}"))] {
+                let write = |number: u64, batch: &mut Batch| {
+                    let key = format!("{prefix}{:012}", scrambled(number) % keys);
+                    batch.command(4 + args.len()).words([command, &name, "1", &key]).words(args);
+                };
+                let drive = |count| feed(server.port, count, write);
+                drive(count / 10)?;
+                let before: Duration = server.cpu_time()?;
+                drive(count)?;
+                let spent = server.cpu_time()? - before;
+                figures.push(Figure::judged(format!("{command}, {label}"), spent.as_secs_f64() * 1e6 / count as f64));
+            }
+        }
+        Ok(figures)
+    })
+}
