@@ -73,10 +73,10 @@ test("locks of long jobs are prolonged", async (t) => {
   let tries = 0;
   const work = async () => {
     tries++;
-    await sleep(2_500);
+    await sleep(3_000);
     return "done";
   };
-  for (const _ of range(2)) bench.worker(work, { lockDuration: 1_000, lockRenewTime: 200, stalledInterval: 200 });
+  for (const _ of range(2)) bench.worker(work, { lockDuration: 2_000, lockRenewTime: 200, stalledInterval: 200 });
   const job = await queue.add("long", {});
   assert.equal(await job.waitUntilFinished(events, 10_000), "done");
   assert.equal(tries, 1);
