@@ -8,14 +8,14 @@ BENCH ?=
 # For fuzz: seconds for the parser of requests; every other target has a few.
 FUZZ_SECONDS ?= 60
 
-.PHONY: help test soak lint build server unit bench peers smoke python shuttle asan tsan fuzz
+.PHONY: help test soak lint build server unit bench peers smoke python node shuttle asan tsan fuzz
 # The steps of `test` share the machine's cores and the target folder.
 .NOTPARALLEL:
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-test: lint peers unit smoke python shuttle asan tsan fuzz ## everything CI runs, long tests by a share
+test: lint peers unit smoke python node shuttle asan tsan fuzz ## everything CI runs, long tests by a share
 
 soak: peers build ## the long tests in full length
 	CARNELIAN_SOAK=1 $(CARGO) test --workspace --all-features
@@ -31,7 +31,7 @@ build: ## the server, as released
 server: ## all tests, built but not run, and with them the server that they start, whose assertions are on
 	$(CARGO) test --workspace --all-features --no-run
 
-unit smoke python: export CARNELIAN_SERVER ?= $(abspath $(or $(CARGO_TARGET_DIR),target))/debug/carnelian-server
+unit smoke python node: export CARNELIAN_SERVER ?= $(abspath $(or $(CARGO_TARGET_DIR),target))/debug/carnelian-server
 
 unit: peers server ## all tests of the workspace, beside a real Redis
 	$(CARGO) test --workspace --all-features
@@ -47,9 +47,13 @@ peers: ## the servers that we are compared with
 smoke: peers server ## redis-benchmark against our server
 	scripts/with-server scripts/smoke
 
-python: server ## redis-py against our server
+python: server ## redis-py and Redlock against our server
 	scripts/venv
 	scripts/with-server .venv/bin/pytest -q tests/python
+
+node: server ## BullMQ against our server
+	scripts/node
+	scripts/with-server node --test --test-concurrency=1 --test-reporter=spec tests/node/*.test.mjs
 
 shuttle: ## many interleavings of threads on a stripe, tried one by one
 	scripts/shuttle
