@@ -413,3 +413,22 @@ fn threads_share_syncs() {
     let syncs = disk.syncs.load(Relaxed) - before;
     assert!(syncs < 16 * 50 / 2, "{syncs} syncs for 800 changes");
 }
+
+#[test]
+fn a_log_that_takes_long_to_go_on_is_not_begun_anew_meanwhile() {
+    let (folder, disk) = (Folder::new(), Arc::<FakeDisk>::default());
+    let open = || Engine::open(disk.options(&folder, Durability::Always)).unwrap();
+    open().db(0).unwrap().set("a", "1").unwrap();
+    let names = folder.names();
+    disk.held.store(true, SeqCst);
+    let engine = std::thread::scope(|scope| {
+        let opening = scope.spawn(open);
+        // The engine's own thread looks several times whether the log is to be written anew.
+        std::thread::sleep(Duration::from_millis(500));
+        disk.held.store(false, SeqCst);
+        opening.join().unwrap()
+    });
+    engine.db(0).unwrap().set("b", "2").unwrap();
+    // Changes would go to a segment that nobody names until its base is there, and be lost with the process before that.
+    assert_eq!(folder.names(), names);
+}

@@ -18,7 +18,8 @@ use crate::files;
 use crate::keyspace::{Keyspace, LogPosition};
 use crate::operation::snapshot;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::AcqRel, Ordering::Relaxed, Ordering::Release};
+use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use crate::sys;
 
 pub(super) const COMMANDS: &[Spec] = &[Spec::new("bgrewriteaof", 1, Group::Server, Run::Context(&bgrewriteaof))
@@ -145,18 +146,21 @@ impl AppendLog {
     /// # Errors
     /// Those of the system.
     pub(crate) fn start(&self, space: &Keyspace, len: u64) -> io::Result<()> {
-        let last = self.files.lock().as_ref().and_then(|(place, manifest)| {
+        let files = self.files.lock();
+        let last = files.as_ref().and_then(|(place, manifest)| {
             let last = manifest.increments().next_back()?;
             Some((place.store.clone(), place.folder.join(&last.name)))
         });
         match last {
             Some((store, path)) => {
-                let segment = Segment::open(&store, &path, len)?;
-                self.log.switch(segment)?;
+                // Nobody is to begin another segment meanwhile.
+                self.log.switch(Segment::open(&store, &path, len)?)?;
+                drop(files);
                 space.ask_listeners();
                 Ok(())
             }
             None => {
+                drop(files);
                 let claim = self.saves.claim(SnapshotBy::LogRewrite, |_| true);
                 self.rewrite(space, &claim.map_err(|_| io::Error::other("there is a snapshot already"))?)
             }
@@ -266,6 +270,11 @@ impl AppendLog {
 
     /// Has the log written anew on a thread of its own, now or, if somebody else writes a snapshot, as soon as that can be.
     fn start_rewrite(self: &Arc<Self>, space: &Arc<Keyspace>) -> io::Result<Started> {
+        if !self.is_open.load(Acquire) {
+            // What is there is still being read, or the log is about to go on with it.
+            self.scheduled.store(true, Relaxed);
+            return Ok(Started::Later);
+        }
         if self.closed.load(Relaxed) || self.rewriting.swap(true, AcqRel) {
             return Ok(Started::Already);
         }
@@ -322,7 +331,8 @@ impl AppendLog {
     /// be on and is not.
     pub(crate) fn tick(self: &Arc<Self>, space: &Arc<Keyspace>) {
         let patient = space.clock().millis().saturating_sub(self.figures.failed_at.load(Relaxed)) < PATIENCE;
-        if self.is_rewriting()
+        if !self.is_open.load(Acquire)
+            || self.is_rewriting()
             || patient
             || !(self.scheduled.load(Relaxed) || self.has_grown() || self.log.needs_base() || self.is_missing())
         {
@@ -366,7 +376,7 @@ impl AppendLog {
 
     /// Says that the engine is open.
     pub(crate) fn note_open(&self) {
-        self.is_open.store(true, Relaxed);
+        self.is_open.store(true, Release);
     }
 
     /// Says that the log is to be on.
