@@ -49,6 +49,7 @@ impl Monitors {
     }
 
     /// Shows a command that a script has called.
+    #[cfg(feature = "lua")]
     #[cold]
     pub(super) fn show_of_script(&self, clock: &Clock, db: u32, command: &Command, args: &Args<'_>) {
         if command.flags.intersects(Flags::ADMIN | Flags::SKIP_MONITOR) {

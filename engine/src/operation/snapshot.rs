@@ -285,6 +285,7 @@ fn put(space: &Keyspace, now: Millis, read: Read<'_>) {
 }
 
 /// The format of what DUMP and its like give.
+#[cfg(feature = "lua")]
 pub(crate) fn format_of(space: &Keyspace) -> rdb::Format {
     format(space.settings())
 }

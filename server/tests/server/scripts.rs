@@ -44,9 +44,7 @@ fn clients_old_and_new_are_told_and_can_end_the_script() {
             new.ask(&[b"EXEC"], &[b"-EXECABORT Transaction discarded because of: ", &BUSY[1..]].concat());
             new.ask(&[b"EVAL", b"return 1", b"0"], BUSY);
             new.ask(&[b"SCRIPT", b"KILL"], b"+OK\r\n");
-            let mut ended = [0; 48];
-            runner.0.read_exact(&mut ended).unwrap();
-            assert_eq!(&ended, b"-ERR Script killed by user with SCRIPT KILL. scr");
+            runner.expect(b"-ERR Script killed by user with SCRIPT KILL... script: ");
             // The rest of the line, which names the script.
             let mut byte = [0];
             while byte != *b"\n" {

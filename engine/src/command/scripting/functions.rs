@@ -230,9 +230,13 @@ fn show(function: &Declared, reply: &mut Reply<'_>) {
 
 fn stats(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let scripts = &context.core.scripts;
+    let running = scripts.running.oldest();
+    if let Some(script) = running.as_ref().filter(|running| running.kind == Kind::Script) {
+        return Err(script.kind.busy());
+    }
     reply.map(2);
     reply.bulk(b"running_script");
-    match scripts.running.oldest() {
+    match running {
         None => reply.null(),
         Some(running) => {
             reply.map(3);

@@ -283,9 +283,9 @@ impl Host for Runner<'_, '_> {
         });
         running.wrote.store(self.wrote, Relaxed);
         if running.is_killed.load(Relaxed) && !self.wrote {
-            let kill = self.program.kind.kill();
-            tracing::info!("Lua script killed by user with {kill}.");
-            return Some(Error::new(format!("ERR Script killed by user with {kill}.")));
+            tracing::info!("Lua script killed by user with {}.", self.program.kind.kill());
+            // Redis says this of functions too.
+            return Some(Error::new("ERR Script killed by user with SCRIPT KILL..."));
         }
         let mut is_slow = running.is_slow.load(Relaxed);
         if !is_slow && scripts.running.is_slow(since.elapsed()) {

@@ -26,7 +26,7 @@ impl Kind {
     }
 
     /// What others are told meanwhile.
-    fn busy(self) -> Error {
+    pub(super) fn busy(self) -> Error {
         let kill = self.kill();
         Error::new(format!("BUSY Redis is busy running a script. You can only call {kill} or SHUTDOWN NOSAVE."))
     }
