@@ -23,8 +23,7 @@ export class Bench {
   constructor(t) {
     this.name = `q${process.pid}-${++benches}`;
     t.after(async () => {
-      // Workers and listeners were opened after their queue. A failed test may have left a job that never ends, for
-      // which nobody waits.
+      // The last opened first: workers end before their queue does.
       for (const close of this.#opened.reverse()) await close();
     });
   }
@@ -42,6 +41,7 @@ export class Bench {
 
   worker(work, options = {}, name = this.name) {
     const worker = new Worker(name, work, { connection, ...options });
+    // By force: a failed test may have left a job that never ends.
     return this.#keep(worker, () => worker.close(true));
   }
 

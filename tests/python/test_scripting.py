@@ -52,9 +52,8 @@ def test_what_scripts_return(text, protocol):
 
 def test_bytes_go_through_unchanged(r):
     everything = bytes(range(256))
-    assert r.eval("redis.call('SET', KEYS[1], ARGV[1]); return redis.call('GET', KEYS[1])", 1, everything, everything) == (
-        everything
-    )
+    script = "redis.call('SET', KEYS[1], ARGV[1]); return redis.call('GET', KEYS[1])"
+    assert r.eval(script, 1, everything, everything) == everything
     assert r.get(everything) == everything
 
 
