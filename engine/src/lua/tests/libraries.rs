@@ -91,9 +91,9 @@ fn functions_have_the_globals_of_functions() {
             "-ERR user_function:2: Script attempted to access nonexistent global variable 'KEYS' script: f, on @user_function:2.",
         ),
         ("x = 1", "-ERR user_function:2: Attempt to modify a readonly table script: f, on @user_function:2."),
-        ("return redis.register_function == nil", "#t"),
+        ("return redis.register_function == nil", ":1"),
         ("return cjson.encode({1})", "$[1]"),
-        ("return _G.math == math", "#t"),
+        ("return _G.math == math", ":1"),
         ("_G.x = 1", "-ERR user_function:2: Attempt to modify a readonly table script: f, on @user_function:2."),
     ] {
         let loaded = load_on(&mut lua, &format!("redis.register_function('f', function() {body} end)")).unwrap();

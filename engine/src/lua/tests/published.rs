@@ -130,7 +130,7 @@ fn cve_2025_46818_metatables_of_basic_types() {
         let text = run_on(&mut lua, &mut TestHost::default(), source.as_bytes());
         assert!(text.contains("Attempt to modify a readonly table"), "{source}: {text}");
     }
-    assert_eq!(run_on(&mut lua, &mut TestHost::default(), b"return setmetatable == nil"), "#f");
+    assert_eq!(run_on(&mut lua, &mut TestHost::default(), b"return setmetatable == nil"), "_");
     assert!(run("return setmetatable('x', {})").contains("table expected"));
     assert_eq!(run("return {getmetatable(1) or 1, getmetatable(nil) or 2, getmetatable(true) or 3}"), "*3 :1 :2 :3");
 }

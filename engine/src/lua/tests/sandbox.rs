@@ -81,6 +81,6 @@ fn rust_is_not_to_be_seen() {
     ] {
         assert!(run(source).starts_with("*2 $string $"), "{source}: {}", run(source));
     }
-    assert_eq!(run("return {pcall(cmsgpack.pack)}"), "*2 #f $bad argument #0 to '?' (MessagePack pack needs input.)");
+    assert_eq!(run("return {pcall(cmsgpack.pack)}"), "*2 _ $bad argument #0 to '?' (MessagePack pack needs input.)");
     assert!(run("return bit.band('x')").contains("bad argument #1 to 'band' (number expected, got string)"));
 }
