@@ -13,6 +13,14 @@ pub(super) fn rows() -> Vec<Row> {
             clients::messages(&[1, 10, 1000], 1_000_000),
         ),
         costs("scripts", "scripts and functions of a few commands, pipelined", scripts::calls(300_000)),
+        Row {
+            name: "scripts-beside",
+            title: "16 k short requests a second, half of them SETs, beside a rate limiter's script without end",
+            unit: Unit::Millis,
+            target: Target::limit(f64::INFINITY),
+            rounds: Rounds::Asked,
+            run: scripts::beside_others(100_000),
+        },
         costs("hand-over", "BLPOP that waits and LPUSH that serves it", clients::hand_overs(100_000)),
     ]
 }

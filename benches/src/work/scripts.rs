@@ -1,13 +1,16 @@
 //! CPU time the server spends on scripts: the short ones that queues, locks and limiters are made of.
 
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
+use crate::dataset::SHAPE;
 use crate::feed::{Batch, feed};
-use crate::loader::{self, Shape, scrambled};
-use crate::row::{Figure, Work};
-use crate::server::Server;
+use crate::loader::{self, scrambled};
+use crate::paced::Pace;
+use crate::row::{Figure, Unit, Work};
+use crate::server::{Folder, On, Server};
 use crate::wire::{Reply, Wire};
 
 /// Reads a key and writes it.
@@ -31,12 +34,51 @@ const UNLOCK: &str =
 
 const KEYS: u64 = 100_000;
 
+/// How many calls of a script are under way at once beside other requests.
+const AT_ONCE: u64 = 64;
+
+/// What a load of short requests feels of scripts that run all the time beside it.
+pub fn beside_others(count: u64) -> Work {
+    Box::new(move |lab, peer| {
+        let (keys, count) = (lab.scaled(KEYS), lab.scaled(count));
+        let server = Server::start_in(lab, peer, &Folder::new(lab)?, On::AllCores, &[])?;
+        loader::load(server.port, SHAPE, 0..keys)?;
+        let pace = Pace { port: server.port, keys, sets_of_100: 50 };
+        let ((), without) = pace.during(|| {
+            sleep(Duration::from_secs(2));
+            Ok(())
+        })?;
+        let mut wire = Wire::connect(server.port)?;
+        let Reply::Text(sha) = wire.call(&["SCRIPT", "LOAD", TOKEN_BUCKET])? else { bail!("a script has no name") };
+        let (took, with) = pace.during(|| {
+            let began = Instant::now();
+            for round in 0..count / AT_ONCE {
+                feed(server.port, AT_ONCE, |number, batch| {
+                    let key = format!("bucket:{:012}", scrambled(round * AT_ONCE + number) % keys);
+                    batch.command(7).words(["EVALSHA", &sha, "1", &key, "10", "5", "1700000000"]);
+                })?;
+            }
+            Ok(began.elapsed())
+        })?;
+        let mut figures = Vec::new();
+        for (name, load) in [("without scripts", &without), ("beside scripts", &with)] {
+            figures.push(Figure::noted(format!("99 % of requests, {name}"), load.within(0.99)));
+            figures.push(Figure::noted(format!("99.9 % of requests, {name}"), load.within(0.999)));
+            figures.push(Figure::noted(format!("longest, {name}"), load.longest()));
+        }
+        let rate = count as f64 / took.as_secs_f64();
+        figures.push(Figure::noted("scripts a second meanwhile", rate).unit(Unit::Count));
+        figures.push(with.waits());
+        Ok(figures)
+    })
+}
+
 /// Each of them by EVALSHA and as a function, over keys of 64 bytes.
 pub fn calls(count: u64) -> Work {
     Box::new(move |lab, peer| {
         let (keys, count) = (lab.scaled(KEYS), lab.scaled(count));
         let server = Server::start(lab, peer)?;
-        loader::load(server.port, Shape { value_len: 64, ttl: false }, 0..keys)?;
+        loader::load(server.port, SHAPE, 0..keys)?;
         let mut wire = Wire::connect(server.port)?;
         let mut figures = Vec::new();
         let value = "x".repeat(64);
@@ -47,7 +89,7 @@ pub fn calls(count: u64) -> Work {
         ];
         for (i, (label, source, prefix, args)) in scripts.into_iter().enumerate() {
             let Reply::Text(sha) = wire.call(&["SCRIPT", "LOAD", source])? else {
-                anyhow::bail!("a script has no name");
+                bail!("a script has no name");
             };
             // Functions of a library are given keys and arguments by parameters of those names.
             let library = format!(
