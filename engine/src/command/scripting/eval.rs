@@ -8,7 +8,7 @@ use super::run::{Program, run};
 use super::running::Kind;
 use crate::codec::num;
 use crate::command::introspection;
-use crate::command::{Args, Context, Flags, Group, KeyFlags, KeySpec, Reply, Run, Spec};
+use crate::command::{Args, Categories, Context, Flags, Group, KeyFlags, KeySpec, Reply, Run, Spec};
 use crate::error::{Error, Result};
 
 const BASE: Flags = Flags::NOSCRIPT.union(Flags::STALE).union(Flags::SKIP_MONITOR).union(Flags::NO_MANDATORY_KEYS);
@@ -16,11 +16,11 @@ const KEYS: KeyFlags = KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::UPDA
 const KEYS_READ: KeyFlags = KeyFlags::RO.union(KeyFlags::ACCESS);
 
 const fn eval_spec(name: &'static str, flags: Flags, keys: &'static [KeySpec], run: Run) -> Spec {
-    Spec::new(name, -3, Group::Scripting, run).flags(BASE.union(flags)).keys(keys)
+    Spec::new(name, -3, Group::Scripting, run).flags(BASE.union(flags)).categories(Categories::SCRIPTING).keys(keys)
 }
 
 const fn script_spec(name: &'static str, arity: i32, flags: Flags, run: Run) -> Spec {
-    Spec::new(name, arity, Group::Scripting, run).flags(flags)
+    Spec::new(name, arity, Group::Scripting, run).flags(flags).categories(Categories::SCRIPTING)
 }
 
 const SCRIPT: Flags = Flags::NOSCRIPT.union(Flags::STALE);

@@ -10,7 +10,7 @@ use super::shebang::{self, Promises};
 use super::{Load, Scripts};
 use crate::codec::glob::glob_match;
 use crate::command::introspection;
-use crate::command::{Args, Context, Flags, Group, KeyFlags, KeySpec, Reply, Run, Spec};
+use crate::command::{Args, Categories, Context, Flags, Group, KeyFlags, KeySpec, Reply, Run, Spec};
 use crate::error::{Error, Result};
 use crate::keyspace::{Access, Effect, View};
 use crate::operation::snapshot::format_of;
@@ -22,7 +22,7 @@ const KEYS_READ: KeyFlags = KeyFlags::RO.union(KeyFlags::ACCESS);
 const CHANGE: Flags = Flags::NOSCRIPT.union(Flags::WRITE);
 
 const fn sub(name: &'static str, arity: i32, flags: Flags, run: Run) -> Spec {
-    Spec::new(name, arity, Group::Scripting, run).flags(flags)
+    Spec::new(name, arity, Group::Scripting, run).flags(flags).categories(Categories::SCRIPTING)
 }
 
 const ALL_SHARDS: &[&str] = &["request_policy:all_shards", "response_policy:all_succeeded"];
@@ -30,10 +30,12 @@ const ALL_SHARDS: &[&str] = &["request_policy:all_shards", "response_policy:all_
 pub(crate) const COMMANDS: &[Spec] = &[
     Spec::new("fcall", -3, Group::Scripting, Run::Context(&fcall))
         .flags(CALL)
+        .categories(Categories::SCRIPTING)
         .keys(&[KeySpec::counted(2, 1, KEYS)])
         .docs("7.0.0", "Runs a function.", "That of the function.", "function numkeys [key [key ...]] [arg [arg ...]]"),
     Spec::new("fcall_ro", -3, Group::Scripting, Run::Context(&fcall_ro))
         .flags(CALL.union(Flags::READONLY))
+        .categories(Categories::SCRIPTING)
         .keys(&[KeySpec::counted(2, 1, KEYS_READ)])
         .docs(
             "7.0.0",
