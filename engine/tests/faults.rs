@@ -432,3 +432,25 @@ fn a_log_that_takes_long_to_go_on_is_not_begun_anew_meanwhile() {
     // Changes would go to a segment that nobody names until its base is there, and be lost with the process before that.
     assert_eq!(folder.names(), names);
 }
+
+#[test]
+fn messages_in_this_process_tell_of_no_change_that_could_be_lost() {
+    let (folder, disk) = (Folder::new(), Arc::<FakeDisk>::default());
+    let options = disk.options(&folder, Durability::Always).config("notify-keyspace-events", "KEA");
+    let engine = Engine::open(options).unwrap();
+    let events = engine.subscribe(&["__keyevent@0__:set"]);
+    disk.held.store(true, SeqCst);
+    let is_heard = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| engine.db(0).unwrap().set("a", "1").unwrap());
+        scope.spawn(|| {
+            assert!(events.next_timeout(Duration::from_secs(30)).is_some());
+            is_heard.store(true, SeqCst);
+        });
+        std::thread::sleep(Duration::from_millis(200));
+        let too_early = is_heard.load(SeqCst);
+        disk.held.store(false, SeqCst);
+        assert!(!too_early, "the change was not on the disk");
+    });
+    assert!(is_heard.load(SeqCst));
+}

@@ -49,9 +49,15 @@ impl Subscription {
         Self { core, kind, names, who, inbox }
     }
 
-    /// The next message, if one has come.
+    /// The next message, if one has come. Under `appendfsync always` it is given when all that may be known from it is on the
+    /// disk; if the disk fails it is lost, as messages may be.
     pub fn try_next(&self) -> Option<Message> {
-        self.inbox.take()
+        while let Some(message) = self.inbox.take() {
+            if self.core.settle(self.core.log().visible()).is_ok() {
+                return Some(message);
+            }
+        }
+        None
     }
 
     /// The next message; `None` if none comes within `timeout`.
@@ -61,7 +67,7 @@ impl Subscription {
 
     fn wait(&self, until: Option<Instant>) -> Option<Message> {
         loop {
-            if let Some(message) = self.inbox.take() {
+            if let Some(message) = self.try_next() {
                 return Some(message);
             }
             if until.is_some_and(|until| Instant::now() >= until) {
@@ -87,7 +93,7 @@ impl Stream for Subscription {
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Message>> {
         // First, so that a message that comes after the look wakes the task.
         self.inbox.slot.register(context);
-        self.inbox.take().map_or(Poll::Pending, |message| Poll::Ready(Some(message)))
+        self.try_next().map_or(Poll::Pending, |message| Poll::Ready(Some(message)))
     }
 }
 
