@@ -116,8 +116,6 @@ fn limits_follow_the_directives() {
     connect(&server).read_to_string(&mut text).unwrap();
     assert_eq!(text, "-ERR max number of clients reached\r\n");
     config.store(config.directive("maxclients").unwrap(), "2".into());
-    // The limits are read before a round of accepting, which may still be the last one.
-    std::thread::sleep(Duration::from_millis(50));
     ask(&mut connect(&server), "GET none\r\n", "$-1\r\n");
 }
 

@@ -456,8 +456,10 @@ impl State {
     fn accept(&mut self) {
         let mut mine = Vec::new();
         let Self { acceptor, shared, tools, mailbox, next, now, .. } = self;
-        let limits = &Self::tools(tools, shared, *now).limits;
+        let limits = &mut Self::tools(tools, shared, *now).limits;
         acceptor.accept(|stream| {
+            // A client that connects after a directive has been set meets the new value.
+            limits.refresh(shared.engine.core());
             let Some(stream) = admit(stream, shared, limits) else { return true };
             let turn = *next % shared.mailboxes.len();
             *next = turn + 1;
