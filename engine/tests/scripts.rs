@@ -7,6 +7,7 @@ mod common;
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Barrier, Mutex};
 use std::time::{Duration, Instant};
 
 use carnelian::command::Value;
@@ -206,6 +207,100 @@ fn with_declared_keys_scripts_of_other_keys_go_on_and_other_keys_are_refused() {
         assert!(served > 32, "only {served} of 64 other keys could be had");
         assert_eq!(text(&engine, &["PING"]), "PONG");
         assert_eq!(text(&engine, &["SCRIPT", "KILL"]), "OK");
+    });
+}
+
+#[test]
+fn each_thread_runs_what_is_known_at_that_moment() {
+    let engine = Engine::open(Options::new().config("script-keys-declared", "yes")).unwrap();
+    let load = |version: u32| {
+        let library = format!("#!lua name=v\nredis.register_function('version', function() return {version} end)");
+        assert_eq!(text(&engine, &["FUNCTION", "LOAD", "REPLACE", &library]), "v");
+    };
+    let sha = text(&engine, &["SCRIPT", "LOAD", "return 'known'"]);
+    load(1);
+    let expected: Mutex<[String; 2]> = Mutex::new(["known".into(), "1".into()]);
+    // Threads and the one that changes what is known take turns.
+    let turn = Barrier::new(4);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..6 {
+                    turn.wait();
+                    let expected = expected.lock().unwrap().clone();
+                    for _ in 0..3 {
+                        let got = [
+                            text(&engine, &["EVALSHA", &sha, "0"]),
+                            text(&engine, &["FCALL", "version", "0"]),
+                        ];
+                        assert_eq!(got, expected);
+                    }
+                    turn.wait();
+                }
+            });
+        }
+        let change = |script: &str, version: &str, run: &dyn Fn()| {
+            run();
+            *expected.lock().unwrap() = [script.to_owned(), version.to_owned()];
+            turn.wait();
+            turn.wait();
+        };
+        let unknown = "NOSCRIPT No matching script. Please use EVAL.";
+        change("known", "1", &|| ());
+        change("known", "2", &|| load(2));
+        change(unknown, "2", &|| assert_eq!(text(&engine, &["SCRIPT", "FLUSH"]), "OK"));
+        change("known", "3", &|| {
+            assert_eq!(text(&engine, &["EVAL", "return 'known'", "0"]), "known");
+            load(3);
+        });
+        change("known", "ERR Function not found", &|| assert_eq!(text(&engine, &["FUNCTION", "FLUSH"]), "OK"));
+        // Enough others for it to be let go.
+        change(unknown, "4", &|| {
+            load(4);
+            for n in 0..1_100 {
+                assert_eq!(text(&engine, &["EVAL", &format!("return {n}"), "0"]), n.to_string());
+            }
+        });
+    });
+}
+
+#[test]
+fn time_stands_still_within_a_script_and_a_transaction() {
+    let (engine, clock) = engine(1);
+    let script = "local first = redis.call('TIME') for i = 1, 1000 do redis.sha1hex('') end
+        local again = redis.call('TIME') return {first[1] == again[1] and first[2] == again[2] and 1 or 0, first[2]}";
+    // The clock is turned all the time.
+    let (turning, began) = (AtomicBool::new(true), Instant::now());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while turning.load(Relaxed) && began.elapsed() < Duration::from_secs(60) {
+                clock.advance(Duration::from_micros(1));
+            }
+        });
+        for _ in 0..200 {
+            let Ok(Value::Array(values)) = engine.execute(&["EVAL", script, "0"]) else { panic!("it has two values") };
+            assert_eq!(values[0], Value::Int(1));
+            let (before, mut connection) = (engine.core().keyspace.clock().micros(), engine.connect());
+            connection.execute(&["MULTI"]).unwrap();
+            for _ in 0..2 {
+                connection.execute(&["TIME"]).unwrap();
+                connection.execute(&["EVAL", "return redis.call('TIME')", "0"]).unwrap();
+            }
+            let Ok(Value::Array(times)) = connection.execute(&["EXEC"]) else { panic!("it has four values") };
+            assert!(times.iter().all(|time| *time == times[0]), "{times:?}");
+            let micros = |time: &Value| match time {
+                Value::Array(parts) => match &parts[..] {
+                    [Value::Bulk(seconds), Value::Bulk(micros)] => {
+                        let number = |text: &[u8]| std::str::from_utf8(text).unwrap().parse::<u64>().unwrap();
+                        number(seconds) * 1_000_000 + number(micros)
+                    }
+                    _ => panic!("{parts:?}"),
+                },
+                _ => panic!("{time:?}"),
+            };
+            assert!(micros(&times[0]) >= before, "it is the time of this transaction");
+        }
+        turning.store(false, Relaxed);
     });
 }
 

@@ -282,6 +282,8 @@ pub struct Caller {
     pub(crate) blocked: Option<Box<Blocked>>,
     /// What it has queued and watches, if it does.
     pub(crate) transaction: Option<Box<Transaction>>,
+    /// Microseconds since 1970, as TIME has shown them to the commands that run as one just now: it shows them again.
+    pub(crate) time: Option<u64>,
     /// Look-ups of its last commands, not yet among the keyspace's figures.
     pub(crate) reads: Reads,
 }
@@ -302,6 +304,7 @@ impl Caller {
             subscriptions: None,
             blocked: None,
             transaction: None,
+            time: None,
             reads: Reads::default(),
         }
     }

@@ -134,7 +134,12 @@ fn role(_: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> 
 }
 
 fn time(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    let micros = context.core.keyspace.clock().micros();
+    let clock = context.core.keyspace.clock();
+    // Time stands still within a script or a transaction, as it does since Redis 7.2.
+    let micros = match context.held {
+        Some(_) => *context.caller.time.get_or_insert_with(|| clock.micros()),
+        None => clock.micros(),
+    };
     reply.array(2);
     reply.bulk(itoa::Buffer::new().format(micros / 1_000_000).as_bytes());
     reply.bulk(itoa::Buffer::new().format(micros % 1_000_000).as_bytes());

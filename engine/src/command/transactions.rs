@@ -267,6 +267,7 @@ fn run(context: &mut Context<'_>, transaction: &Transaction, reply: &mut Reply<'
         context.position = context.position.max(view.close());
         return Ok(());
     }
+    context.caller.time = None;
     let queue = &transaction.queue;
     reply.array(queue.requests.len());
     let mut argv = Vec::new();

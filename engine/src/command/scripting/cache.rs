@@ -4,7 +4,7 @@
 //! hundred are kept, as Redis does since 7.4 and Valkey since 8.0: programs that put their arguments into the source do
 //! not fill the memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use ahash::RandomState;
@@ -12,6 +12,7 @@ use ahash::RandomState;
 use super::shebang::{self, Promises};
 use crate::error::Result;
 use crate::lua::script_sha;
+use crate::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Scripts of EVAL that are kept.
 const KEPT: usize = 500;
@@ -29,14 +30,39 @@ pub(super) fn sha_of(text: &[u8]) -> Option<Sha> {
 /// A script.
 #[derive(Debug)]
 pub(super) struct Known {
-    /// Its name, in errors too.
-    pub(super) sha: String,
     /// All of it.
     pub(super) source: Box<[u8]>,
     /// Where the part begins that is Lua: behind what the first line says to Redis.
     pub(super) code_from: usize,
     /// What the first line promises; `None` for a script without such a line, of which nothing is known.
     pub(super) promises: Option<Promises>,
+    /// What machines keep of it.
+    pub(super) life: Arc<Life>,
+}
+
+/// Whether a script is still known, for machines that have compiled it: they need not ask the cache, which all threads
+/// would have to lock.
+#[derive(Debug, Default)]
+pub(super) struct Life {
+    has_ended: AtomicBool,
+    /// It was used since the cache last looked for one that may go.
+    was_used: AtomicBool,
+}
+
+impl Life {
+    /// Notes a use. False if the script is not known any more.
+    pub(super) fn use_it(&self) -> bool {
+        // Seldom written, so that the cores that run it share the line.
+        if !self.was_used.load(Relaxed) {
+            self.was_used.store(true, Relaxed);
+        }
+        !self.has_ended()
+    }
+
+    /// Whether the script is not known any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended.load(Relaxed)
+    }
 }
 
 impl Known {
@@ -44,9 +70,9 @@ impl Known {
     ///
     /// # Errors
     /// If the first line cannot be understood.
-    pub(super) fn new(sha: &Sha, source: &[u8]) -> Result<Self> {
+    pub(super) fn new(source: &[u8]) -> Result<Self> {
         let (promises, code_from) = shebang::of_script(source)?;
-        Ok(Self { sha: String::from_utf8_lossy(sha).into_owned(), source: source.into(), code_from, promises })
+        Ok(Self { source: source.into(), code_from, promises, life: Arc::default() })
     }
 
     /// The part that is Lua, from the end of the first line on, so that errors name the right lines.
@@ -59,16 +85,15 @@ struct Slot {
     known: Arc<Known>,
     /// SCRIPT LOAD has been given it.
     is_loaded: bool,
-    /// When it was last used, as a count of uses.
-    used: u64,
 }
 
 /// See the module.
 pub(super) struct Cache {
     by_sha: HashMap<Sha, Slot, RandomState>,
+    /// Those that were never loaded, and some that were since: the first one goes next, unless it was used.
+    queue: VecDeque<Sha>,
     /// How many were never loaded.
     unloaded: usize,
-    uses: u64,
     /// Bytes of all sources.
     bytes: usize,
     /// How many have been let go for others.
@@ -77,51 +102,56 @@ pub(super) struct Cache {
 
 impl Default for Cache {
     fn default() -> Self {
-        Self { by_sha: HashMap::with_hasher(RandomState::new()), unloaded: 0, uses: 0, bytes: 0, evicted: 0 }
+        let by_sha = HashMap::with_hasher(RandomState::new());
+        Self { by_sha, queue: VecDeque::new(), unloaded: 0, bytes: 0, evicted: 0 }
     }
 }
 
 impl Cache {
-    /// The script of a SHA1. O(1).
-    pub(super) fn get(&mut self, sha: &Sha) -> Option<Arc<Known>> {
-        self.uses += 1;
-        let slot = self.by_sha.get_mut(sha)?;
-        slot.used = self.uses;
-        Some(slot.known.clone())
+    /// The script of a SHA1, which is used. O(1).
+    pub(super) fn get(&self, sha: &Sha) -> Option<Arc<Known>> {
+        let known = &self.by_sha.get(sha)?.known;
+        known.life.use_it();
+        Some(known.clone())
     }
 
-    /// Adds a script, or notes that one is to stay. O(1), O(kept) when one has to go for it.
-    pub(super) fn add(&mut self, sha: Sha, known: Arc<Known>, loaded: bool) {
-        self.uses += 1;
+    /// Adds a script, or notes that one is to stay. Returns the one that is known. O(1), more or less: one may have to
+    /// go for it.
+    pub(super) fn add(&mut self, sha: Sha, known: Arc<Known>, loaded: bool) -> Arc<Known> {
         if let Some(slot) = self.by_sha.get_mut(&sha) {
             self.unloaded -= usize::from(loaded && !slot.is_loaded);
             slot.is_loaded |= loaded;
-            return;
+            return slot.known.clone();
         }
         if !loaded {
             self.unloaded += 1;
             self.evict();
+            self.queue.push_back(sha);
         }
         self.bytes += known.source.len();
-        self.by_sha.insert(sha, Slot { known, is_loaded: loaded, used: self.uses });
+        self.by_sha.insert(sha, Slot { known: known.clone(), is_loaded: loaded });
+        known
     }
 
     fn evict(&mut self) {
-        if self.unloaded <= KEPT {
-            return;
-        }
-        let oldest = self.by_sha.iter().filter(|(_, slot)| !slot.is_loaded).min_by_key(|(_, slot)| slot.used);
-        if let Some(sha) = oldest.map(|(sha, _)| *sha)
-            && let Some(slot) = self.by_sha.remove(&sha)
+        while self.unloaded > KEPT
+            && let Some(sha) = self.queue.pop_front()
         {
-            self.bytes -= slot.known.source.len();
-            self.unloaded -= 1;
-            self.evicted += 1;
+            let Some(slot) = self.by_sha.get(&sha).filter(|slot| !slot.is_loaded) else { continue };
+            if slot.known.life.was_used.swap(false, Relaxed) {
+                self.queue.push_back(sha);
+            } else if let Some(slot) = self.by_sha.remove(&sha) {
+                slot.known.life.has_ended.store(true, Relaxed);
+                self.bytes -= slot.known.source.len();
+                self.unloaded -= 1;
+                self.evicted += 1;
+            }
         }
     }
 
     /// Forgets all scripts.
     pub(super) fn clear(&mut self) {
+        self.by_sha.values().for_each(|slot| slot.known.life.has_ended.store(true, Relaxed));
         *self = Self { evicted: self.evicted, ..Self::default() };
     }
 
@@ -147,7 +177,7 @@ mod tests {
 
     fn add(cache: &mut Cache, source: &str, loaded: bool) -> Sha {
         let sha = sha_of_source(source.as_bytes());
-        cache.add(sha, Arc::new(Known::new(&sha, source.as_bytes()).expect("it has no first line")), loaded);
+        cache.add(sha, Arc::new(Known::new(source.as_bytes()).expect("it has no first line")), loaded);
         sha
     }
 

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::cache::{Known, sha_of, sha_of_source};
+use super::Scripts;
+use super::cache::{Known, Sha, sha_of, sha_of_source};
 use super::machine::Machine;
 use super::run::{Program, run};
 use super::running::Kind;
+use super::shebang::Promises;
 use crate::codec::num;
 use crate::command::introspection;
 use crate::command::{Args, Categories, Context, Flags, Group, KeyFlags, KeySpec, Reply, Run, Spec};
@@ -121,68 +123,81 @@ fn evalsha_ro(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>)
 
 fn evaluate(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>, read_only: bool) -> Result<()> {
     let keys = keys_of(args, Error::NOT_INTEGER)?;
-    let source = args.get(1);
-    let sha = sha_of_source(source);
+    let sha = sha_of_source(args.get(1));
     let scripts = &context.core.scripts;
-    let known = scripts.cache.lock().get(&sha);
-    let known = match known {
-        Some(known) => known,
-        None => {
-            let known = scripts.compiled(&sha, source)?;
-            scripts.cache.lock().add(sha, known.clone(), false);
-            known
-        }
-    };
-    evaluate_this(context, &sha, &known, args, keys, reply, read_only)
+    scripts.with_machine(|machine| {
+        let promises = match machine.promises(&sha) {
+            Some(promises) => promises,
+            None => scripts.learn(machine, &sha, args.get(1), false)?,
+        };
+        evaluate_on(machine, context, &sha, promises, args, keys, reply, read_only)
+    })
 }
 
 fn evaluate_known(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>, read_only: bool) -> Result<()> {
     let sha = sha_of(args.get(1)).ok_or_else(no_script)?;
     let keys = keys_of(args, Error::NOT_INTEGER)?;
-    let known = context.core.scripts.cache.lock().get(&sha).ok_or_else(no_script)?;
-    evaluate_this(context, &sha, &known, args, keys, reply, read_only)
+    let scripts = &context.core.scripts;
+    scripts.with_machine(|machine| {
+        let promises = match machine.promises(&sha) {
+            Some(promises) => promises,
+            None => {
+                let known = scripts.cache.lock().get(&sha).ok_or_else(no_script)?;
+                machine.compile(&sha, &known)?;
+                known.promises
+            }
+        };
+        evaluate_on(machine, context, &sha, promises, args, keys, reply, read_only)
+    })
 }
 
-fn evaluate_this(
+#[expect(clippy::too_many_arguments, reason = "what both have found out")]
+fn evaluate_on(
+    machine: &mut Machine,
     context: &mut Context<'_>,
-    sha: &super::cache::Sha,
-    known: &Arc<Known>,
+    sha: &Sha,
+    promises: Option<Promises>,
     args: &Args<'_>,
     keys: std::ops::Range<usize>,
     reply: &mut Reply<'_>,
     read_only: bool,
 ) -> Result<()> {
-    let (kind, name, promises, command) = (Kind::Script, &known.sha[..], known.promises, *args);
-    let program = Program { kind, name, promises, read_only, command, keys };
-    let find = |machine: &mut Machine| machine.compile(sha, known);
-    run(
-        context,
-        &program,
-        &|machine, _| {
-            find(machine)?;
-            machine.script(sha).ok_or_else(no_script)
-        },
-        reply,
-    )
+    let name = std::str::from_utf8(sha).unwrap_or_default();
+    let program = Program { kind: Kind::Script, name, promises, read_only, command: *args, keys };
+    run(context, &program, machine, &|machine, _| machine.script(sha).ok_or_else(no_script), reply)
 }
 
 fn script_load(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
     let scripts = &context.core.scripts;
-    let source = args.get(2);
-    let sha = sha_of_source(source);
-    let known = scripts.cache.lock().get(&sha);
-    let known = known.map_or_else(|| scripts.compiled(&sha, source), Ok)?;
-    scripts.cache.lock().add(sha, known, true);
+    let sha = sha_of_source(args.get(2));
+    scripts.with_machine(|machine| scripts.learn(machine, &sha, args.get(2), true))?;
     reply.bulk(&sha);
     Ok(())
 }
 
+impl Scripts {
+    /// Makes a script known, and tells what it promises.
+    ///
+    /// # Errors
+    /// If it is not Lua, or promises what nobody understands.
+    fn learn(&self, machine: &mut Machine, sha: &Sha, source: &[u8], loaded: bool) -> Result<Option<Promises>> {
+        let known = self.cache.lock().get(sha);
+        let known = known.map_or_else(|| Known::new(source).map(Arc::new), Ok)?;
+        // Only what is Lua becomes known.
+        machine.compile(sha, &known)?;
+        let known = self.cache.lock().add(*sha, known, loaded);
+        // Another thread may have been first.
+        machine.compile(sha, &known)?;
+        Ok(known.promises)
+    }
+}
+
 fn script_exists(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    let mut cache = context.core.scripts.cache.lock();
+    let cache = context.core.scripts.cache.lock();
     reply.array(args.len() - 2);
     for sha in args.from(2) {
         // Here, other than for EVALSHA, the case of letters counts.
-        let is_there = <&super::cache::Sha>::try_from(*sha).is_ok_and(|sha| cache.get(sha).is_some());
+        let is_there = <&Sha>::try_from(*sha).is_ok_and(|sha| cache.get(sha).is_some());
         reply.int(i64::from(is_there));
     }
     Ok(())
@@ -205,8 +220,8 @@ fn script_kill(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -
 }
 
 fn script_show(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    let mut cache = context.core.scripts.cache.lock();
-    let known = <&super::cache::Sha>::try_from(args.get(2)).ok().and_then(|sha| cache.get(sha));
+    let cache = context.core.scripts.cache.lock();
+    let known = <&Sha>::try_from(args.get(2)).ok().and_then(|sha| cache.get(sha));
     reply.bulk(&known.ok_or_else(no_script)?.source);
     Ok(())
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::eval::keys_of;
 use super::libraries::{Declared, Libraries, Library};
-use super::run::{Program, run};
+use super::machine::Machine;
+use super::run::{Find, Program, run};
 use super::running::Kind;
 use super::shebang::{self, Promises};
 use super::{Load, Scripts};
@@ -106,12 +107,30 @@ fn fcall_ro(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -
 }
 
 fn call(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>, read_only: bool) -> Result<()> {
+    let scripts = &context.core.scripts;
+    scripts.with_machine(|machine| {
+        let seen = scripts.look(std::mem::take(&mut machine.seen));
+        let result = call_of(&seen.libraries, machine, context, args, reply, read_only);
+        machine.seen = seen;
+        result
+    })
+}
+
+fn call_of(
+    libraries: &Libraries,
+    machine: &mut Machine,
+    context: &mut Context<'_>,
+    args: &Args<'_>,
+    reply: &mut Reply<'_>,
+    read_only: bool,
+) -> Result<()> {
     let missing = || Error::new("ERR Function not found");
-    let (library, promises) = context.core.scripts.libraries().function(args.get(1)).ok_or_else(missing)?;
+    let (library, place, promises) = libraries.function(args.get(1)).ok_or_else(missing)?;
     let keys = keys_of(args, Error::new("ERR Bad number of keys provided"))?;
     let name = std::str::from_utf8(args.get(1)).unwrap_or_default();
     let program = Program { kind: Kind::Function, name, promises: Some(promises), read_only, command: *args, keys };
-    run(context, &program, &|machine, host| machine.function(&library, name, host)?.ok_or_else(missing), reply)
+    let find: &Find<'_> = &|machine, host| machine.function(library, place, host)?.ok_or_else(missing);
+    run(context, &program, machine, find, reply)
 }
 
 /// Changes the libraries while nothing else runs, and has `effect` say so to the log.
@@ -325,32 +344,31 @@ impl Scripts {
         if !replace && libraries.get(name.as_bytes()).is_some() {
             return Err(Error::new(format!("ERR Library '{name}' already exists")));
         }
-        let mut machine = self.take_machine()?;
-        let loaded = machine.try_library(&source[code_from..], &mut Load::new());
-        let result = loaded.and_then(|functions| {
+        self.with_machine(|machine| {
+            let functions = machine.try_library(&source[code_from..], &mut Load::new())?;
             let declared = functions.iter().map(|f| Declared {
                 name: f.name.clone(),
                 promises: f.flags,
                 description: f.description.clone(),
             });
-            let functions_of = declared.collect();
             let library = Arc::new(Library {
                 id: self.next_id(),
                 name: name.clone(),
                 source: source.into(),
                 code_from,
-                functions: functions_of,
+                functions: declared.collect(),
             });
             match libraries.add(library.clone(), replace) {
-                Ok(()) => machine.keep_library(&library, functions),
+                Ok(()) => {
+                    machine.keep_library(&library, functions);
+                    Ok(())
+                }
                 Err(error) => {
                     machine.forget_functions(functions);
-                    return Err(error);
+                    Err(error)
                 }
             }
-            Ok(())
-        });
-        self.give_machine(machine);
-        result.map(|()| name)
+        })?;
+        Ok(name)
     }
 }

@@ -53,10 +53,10 @@ impl Default for Libraries {
 }
 
 impl Libraries {
-    /// The library of a function, and the function. O(1).
-    pub(super) fn function(&self, name: &[u8]) -> Option<(Arc<Library>, Promises)> {
-        let (library, i) = self.functions.get(std::str::from_utf8(name).ok()?)?;
-        Some((library.clone(), library.functions.get(*i)?.promises))
+    /// The library of a function, the function's place in it, and what it promises. O(1).
+    pub(super) fn function(&self, name: &[u8]) -> Option<(&Library, usize, Promises)> {
+        let (library, place) = self.functions.get(std::str::from_utf8(name).ok()?)?;
+        Some((library, *place, library.functions.get(*place)?.promises))
     }
 
     /// Whether there is this very library.

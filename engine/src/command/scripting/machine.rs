@@ -1,19 +1,21 @@
 //! Interpreters, each with what is compiled in it.
 //!
-//! A run takes a machine from the pool and gives it back. While scripts take all stripes, one machine does everything, and
-//! what a library keeps in variables of its own is kept there. Runs at the same time (of scripts that only read, or under
-//! `script-keys-declared`) have a machine each, and each its own such variables.
+//! Runs at the same time (of scripts that only read, or under `script-keys-declared`) have a machine each, and each its
+//! own variables of libraries.
 //!
 //! Invariant: a machine runs only what the cache and the libraries have at that moment; what they have let go it forgets
 //! with the next prune.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use ahash::RandomState;
 
-use super::cache::{Known, Sha};
-use super::libraries::{Library, LibraryId};
+use super::cache::{Known, Life, Sha};
+use super::libraries::{Libraries, Library, LibraryId};
+use super::shebang::Promises;
+use crate::command::Output;
+use crate::command::dispatch::BatchKeys;
 use crate::error::{Error, Result};
 use crate::lua::{Dialect, Host, Interpreter, LoadedFunction, Script};
 
@@ -23,19 +25,46 @@ const PRUNE_AFTER: usize = 1_000;
 /// See the module.
 pub(super) struct Machine {
     /// For EVAL.
-    pub(super) scripts: Interpreter,
-    compiled: HashMap<Sha, (Weak<Known>, Script), RandomState>,
+    scripts: Interpreter,
+    compiled: HashMap<Sha, Compiled, RandomState>,
     /// How many are compiled when it is next looked which of them are still known.
     prune_at: usize,
     /// For FCALL, when there was a first function.
-    pub(super) functions: Option<Interpreter>,
+    functions: Option<Interpreter>,
     libraries: HashMap<String, Loaded>,
+    /// The libraries as a run has last seen them.
+    pub(super) seen: Seen,
+    /// For the run that has the machine.
+    pub(super) buffers: Buffers,
+}
+
+/// A script in the interpreter for scripts.
+struct Compiled {
+    script: Script,
+    promises: Option<Promises>,
+    life: Arc<Life>,
 }
 
 /// A library in the interpreter for functions.
 struct Loaded {
     id: LibraryId,
+    /// In the order in which the library declares them.
     functions: Vec<LoadedFunction>,
+}
+
+/// The libraries of some moment.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// Tells moments apart.
+    pub(super) generation: u64,
+    pub(super) libraries: Arc<Libraries>,
+}
+
+/// What calls of commands need, used again and again.
+#[derive(Default)]
+pub(super) struct Buffers {
+    pub(super) output: Output,
+    pub(super) keys: BatchKeys,
 }
 
 impl Machine {
@@ -46,44 +75,43 @@ impl Machine {
             prune_at: PRUNE_AFTER,
             functions: None,
             libraries: HashMap::new(),
+            seen: Seen::default(),
+            buffers: Buffers::default(),
         })
+    }
+
+    /// What a script promises that is compiled and still known; notes its use.
+    pub(super) fn promises(&self, sha: &Sha) -> Option<Option<Promises>> {
+        self.compiled.get(sha).filter(|compiled| compiled.life.use_it()).map(|compiled| compiled.promises)
     }
 
     /// Compiles a script, unless that has been done.
     ///
     /// # Errors
     /// If it is not Lua.
-    pub(super) fn compile(&mut self, sha: &Sha, known: &Arc<Known>) -> Result<()> {
-        if let Some((old, _)) = self.compiled.get(sha)
-            && old.strong_count() > 0
-        {
+    pub(super) fn compile(&mut self, sha: &Sha, known: &Known) -> Result<()> {
+        if let Some(old) = self.compiled.get_mut(sha) {
+            // The same text, which may have been forgotten meanwhile.
+            old.life = known.life.clone();
             return Ok(());
         }
         if self.compiled.len() >= self.prune_at {
             self.prune();
         }
         let script = self.scripts.compile(known.code())?;
-        if let Some((_, old)) = self.compiled.insert(*sha, (Arc::downgrade(known), script)) {
-            self.scripts.forget(old);
-        }
+        self.compiled.insert(*sha, Compiled { script, promises: known.promises, life: known.life.clone() });
         Ok(())
     }
 
     /// A script that has been compiled, with its interpreter.
     pub(super) fn script(&mut self, sha: &Sha) -> Option<(&mut Interpreter, &Script)> {
-        let (_, script) = self.compiled.get(sha)?;
-        Some((&mut self.scripts, script))
+        Some((&mut self.scripts, &self.compiled.get(sha)?.script))
     }
 
     /// Forgets the scripts that nobody knows any more. O(compiled).
     pub(super) fn prune(&mut self) {
-        let gone: Vec<Sha> =
-            self.compiled.iter().filter(|(_, (known, _))| known.strong_count() == 0).map(|(sha, _)| *sha).collect();
-        for sha in gone {
-            if let Some((_, script)) = self.compiled.remove(&sha) {
-                self.scripts.forget(script);
-            }
-        }
+        let Self { compiled, scripts, .. } = self;
+        compiled.extract_if(|_, compiled| compiled.life.has_ended()).for_each(|(_, gone)| scripts.forget(gone.script));
         self.scripts.collect();
         self.prune_at = self.compiled.len() + PRUNE_AFTER;
     }
@@ -126,31 +154,30 @@ impl Machine {
         self.forget_functions(library.map(|library| library.functions).unwrap_or_default());
     }
 
-    /// A function of a library, which is loaded unless it is here, with its interpreter.
+    /// The function of a library at some place in it, with its interpreter. The library is loaded unless it is here.
     ///
     /// # Errors
     /// The library cannot be loaded any more.
     pub(super) fn function(
         &mut self,
         library: &Library,
-        name: &str,
+        place: usize,
         host: &mut dyn Host,
     ) -> Result<Option<(&mut Interpreter, &Script)>> {
         if self.libraries.get(&library.name).is_none_or(|loaded| loaded.id != library.id) {
             let functions = self.try_library(library.code(), host)?;
             self.keep_library(library, functions);
         }
-        let function = self.libraries.get(&library.name).and_then(|l| l.functions.iter().find(|f| f.name == name));
-        Ok(self.functions.as_mut().zip(function.map(|f| &f.script)))
+        let function = self.libraries.get(&library.name).and_then(|loaded| loaded.functions.get(place));
+        Ok(self.functions.as_mut().zip(function.map(|function| &function.script)))
     }
 
     /// Forgets libraries that are gone.
     pub(super) fn keep_only(&mut self, is_there: impl Fn(&str, LibraryId) -> bool) {
-        let gone = self.libraries.iter().filter(|(name, loaded)| !is_there(name, loaded.id));
-        let gone: Vec<String> = gone.map(|(name, _)| name.clone()).collect();
-        for name in gone {
-            let library = self.libraries.remove(&name);
-            self.forget(library);
+        let gone: Vec<Loaded> =
+            self.libraries.extract_if(|name, loaded| !is_there(name, loaded.id)).map(|(_, loaded)| loaded).collect();
+        for library in gone {
+            self.forget(Some(library));
         }
         if let Some(interpreter) = &mut self.functions {
             interpreter.collect();

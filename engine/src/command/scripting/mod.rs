@@ -5,7 +5,7 @@
 //! | `eval`, `functions` | the commands |
 //! | `cache`, `libraries` | what is known: scripts by their SHA1, functions by their names |
 //! | `shebang` | what the first line of a script or library says |
-//! | `machine` | interpreters, with what is compiled in them |
+//! | `machine`, `pool` | interpreters, with what is compiled in them; those that run nothing |
 //! | `run` | one run: its locks, the commands that it calls, its reply |
 //! | `running` | runs that take long |
 
@@ -14,6 +14,7 @@ pub(super) mod eval;
 pub(super) mod functions;
 mod libraries;
 mod machine;
+mod pool;
 mod run;
 mod running;
 mod shebang;
@@ -25,10 +26,11 @@ use super::script_figures::ScriptFigures;
 use crate::error::{Error, Result};
 use crate::lua::{Host, LogLevel};
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use cache::{Cache, Known, Sha};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use cache::Cache;
 use libraries::{Libraries, LibraryId};
-use machine::Machine;
+use machine::{Machine, Seen};
+use pool::Pool;
 use running::AllRunning;
 
 /// How long a library may take to load.
@@ -40,11 +42,9 @@ pub(crate) struct Scripts {
     cache: Mutex<Cache>,
     /// Replaced as a whole, so that whoever looks at them has all of one moment.
     libraries: Mutex<Arc<Libraries>>,
-    #[expect(
-        clippy::vec_box,
-        reason = "each run takes one out and puts it back, which is to move no more than a pointer"
-    )]
-    machines: Mutex<Vec<Box<Machine>>>,
+    /// How often they were replaced.
+    generation: AtomicU64,
+    machines: Pool,
     running: AllRunning,
     ids: AtomicU64,
     keys_declared: AtomicBool,
@@ -75,11 +75,13 @@ impl Scripts {
     pub(crate) fn figures(&self) -> ScriptFigures {
         let (libraries, functions) = self.libraries().len();
         let function_bytes = self.libraries().bytes();
-        let cache = self.cache.lock();
-        let memory = self.machines.lock().iter().fold((0, 0), |sum, machine| {
+        let (mut lua_for_scripts, mut lua_for_functions) = (0, 0);
+        self.machines.each(|machine| {
             let (scripts, functions) = machine.memory();
-            (sum.0 + scripts, sum.1 + functions)
+            lua_for_scripts += scripts;
+            lua_for_functions += functions;
         });
+        let cache = self.cache.lock();
         ScriptFigures {
             scripts: cache.len(),
             evicted: cache.evicted,
@@ -87,8 +89,8 @@ impl Scripts {
             functions,
             script_bytes: cache.bytes(),
             function_bytes,
-            lua_for_scripts: memory.0,
-            lua_for_functions: memory.1,
+            lua_for_scripts,
+            lua_for_functions,
         }
     }
 
@@ -112,40 +114,39 @@ impl Scripts {
         self.libraries.lock().clone()
     }
 
+    /// The libraries, for who has seen them before: no lock that all threads would meet at, unless they were replaced.
+    fn look(&self, seen: Seen) -> Seen {
+        // What is read here is no older than what the caller has been told of.
+        if seen.generation == self.generation.load(Acquire) {
+            return seen;
+        }
+        let libraries = self.libraries.lock();
+        Seen { generation: self.generation.load(Relaxed), libraries: libraries.clone() }
+    }
+
     /// Replaces the libraries; the caller holds all stripes, or loads a file.
     fn set_libraries(&self, libraries: Libraries) {
         let libraries = Arc::new(libraries);
-        *self.libraries.lock() = libraries.clone();
-        self.machines.lock().iter_mut().for_each(|machine| machine.keep_only(|name, id| libraries.has(name, id)));
+        let mut shared = self.libraries.lock();
+        *shared = libraries.clone();
+        self.generation.fetch_add(1, Release);
+        drop(shared);
+        self.machines.each(|machine| machine.keep_only(|name, id| libraries.has(name, id)));
     }
 
     fn next_id(&self) -> LibraryId {
         self.ids.fetch_add(1, Relaxed)
     }
 
-    /// A machine for one run, or for compiling. The one that was given back last is the next to be taken.
-    fn take_machine(&self) -> Result<Box<Machine>> {
-        let free = self.machines.lock().pop();
-        free.map_or_else(|| Machine::new().map(Box::new), Ok)
-    }
-
-    fn give_machine(&self, machine: Box<Machine>) {
-        self.machines.lock().push(machine);
-    }
-
-    /// A script that has been found to be Lua.
-    fn compiled(&self, sha: &Sha, source: &[u8]) -> Result<Arc<Known>> {
-        let known = Arc::new(Known::new(sha, source)?);
-        let mut machine = self.take_machine()?;
-        let result = machine.compile(sha, &known);
-        self.give_machine(machine);
-        result.map(|()| known)
+    /// Has a machine run or compile something.
+    fn with_machine<R>(&self, run: impl FnOnce(&mut Machine) -> Result<R>) -> Result<R> {
+        self.machines.with(self.keys_are_declared(), run)
     }
 
     /// Forgets all scripts.
     fn forget_scripts(&self) {
         self.cache.lock().clear();
-        self.machines.lock().iter_mut().for_each(|machine| machine.prune());
+        self.machines.each(Machine::prune);
     }
 }
 

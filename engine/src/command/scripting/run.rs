@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Scripts;
-use super::machine::Machine;
+use super::machine::{Buffers, Machine};
 use super::running::{Kind, Running};
 use super::shebang::Promises;
-use crate::command::dispatch::{self, BatchKeys};
+use crate::command::dispatch;
 use crate::command::transactions::{needs_everything, run_one};
-use crate::command::{Args, Caller, Command, Context, Core, Flags, Output, Reply, Streak};
+use crate::command::{Args, Caller, Command, Context, Core, Flags, Reply, Streak};
 use crate::error::{Error, Result};
 use crate::keyspace::{Access, View};
 use crate::lua::{Call, Failure, Host, Interpreter, LogLevel, Script, Visitor};
@@ -74,6 +74,7 @@ impl Program<'_> {
 pub(super) fn run(
     context: &mut Context<'_>,
     program: &Program<'_>,
+    machine: &mut Machine,
     find: &Find<'_>,
     reply: &mut Reply<'_>,
 ) -> Result<()> {
@@ -81,9 +82,10 @@ pub(super) fn run(
     let (core, now) = (*core, *now);
     if let Some(held) = held {
         let mut result = Err(Error::REENTERED);
-        held.on(&mut |view| result = run_on(core, caller, view, now, program, false, find, reply));
+        held.on(&mut |view| result = run_on(core, caller, view, now, program, false, machine, find, reply));
         return result;
     }
+    caller.time = None;
     // Replayed commands are effects, so nobody is here who may not be refused.
     let is_full = !core.keyspace.make_room(now);
     let access = if program.changes_nothing() { Access::Read } else { Access::Write };
@@ -91,7 +93,7 @@ pub(super) fn run(
     if caller.no_touch {
         view.no_touch();
     }
-    let result = run_on(core, caller, &mut view, now, program, is_full, find, reply);
+    let result = run_on(core, caller, &mut view, now, program, is_full, machine, find, reply);
     caller.reads += view.take_reads();
     *position = (*position).max(view.close());
     result
@@ -105,14 +107,15 @@ fn run_on(
     now: u64,
     program: &Program<'_>,
     is_full: bool,
+    machine: &mut Machine,
     find: &Find<'_>,
     reply: &mut Reply<'_>,
 ) -> Result<()> {
     program.check(core, is_full)?;
-    let mut machine = core.scripts.take_machine()?;
     let (db, resp3) = (caller.db, caller.resp3);
-    let mut host = Runner::new(core, caller, view, now, program, is_full);
-    let outcome = find(&mut machine, &mut host).map_err(Outcome::Refused).and_then(|(interpreter, script)| {
+    let buffers = std::mem::take(&mut machine.buffers);
+    let mut host = Runner::new(core, caller, view, now, program, is_full, buffers);
+    let outcome = find(machine, &mut host).map_err(Outcome::Refused).and_then(|(interpreter, script)| {
         let argv = program.command.all();
         let call = Call {
             script,
@@ -122,8 +125,7 @@ fn run_on(
         };
         interpreter.run(call, &mut host, &mut Answer(reply)).map_err(Outcome::Failed)
     });
-    drop(host);
-    core.scripts.give_machine(machine);
+    machine.buffers = host.end();
     // What a script selects is its own affair.
     if caller.db != db {
         caller.select(db);
@@ -158,9 +160,11 @@ pub(super) struct Runner<'a, 'v> {
     is_full: bool,
     /// It has run a command that may change something.
     wrote: bool,
-    output: Output,
-    keys: BatchKeys,
+    buffers: Buffers,
     watch: Stopwatch,
+    /// The command that was called last, and its calls that are not yet in its figures.
+    counted: Option<&'a Command>,
+    streak: Streak,
     since: Option<Instant>,
     /// Set when it has run for a while.
     running: Option<Arc<Running>>,
@@ -174,6 +178,7 @@ impl<'a, 'v> Runner<'a, 'v> {
         now: u64,
         program: &'a Program<'a>,
         is_full: bool,
+        buffers: Buffers,
     ) -> Self {
         Self {
             core,
@@ -183,12 +188,28 @@ impl<'a, 'v> Runner<'a, 'v> {
             program,
             is_full,
             wrote: false,
-            output: Output::default(),
-            keys: BatchKeys::default(),
+            buffers,
             watch: Stopwatch::start(),
+            counted: None,
+            streak: Streak::default(),
             since: None,
             running: None,
         }
+    }
+
+    /// Hands over what was counted of the last command, so that the next one sees it.
+    fn turn_to(&mut self, command: Option<&'a Command>) {
+        match (self.counted, command) {
+            (Some(counted), Some(command)) if std::ptr::eq(counted, command) => return,
+            (Some(counted), _) => self.streak.flush(&counted.stats),
+            (None, _) => {}
+        }
+        self.counted = command;
+    }
+
+    /// The end of the run. What it has borrowed of its machine goes back.
+    fn end(mut self) -> Buffers {
+        std::mem::take(&mut self.buffers)
     }
 
     /// The command of some arguments, if a script may call it, and this one now.
@@ -221,27 +242,27 @@ impl Host for Runner<'_, '_> {
     fn call(&mut self, args: &[&[u8]], resp3: bool) -> Result<&[u8], Error> {
         let command = self.find(args)?;
         self.wrote |= command.flags.contains(Flags::WRITE);
-        self.output.clear();
-        self.keys.clear();
+        self.turn_to(Some(command));
         let core = self.core;
-        let range = self.keys.add(Some(command), args, core.keyspace.hasher());
-        let args = self.keys.args(args, range, core.keyspace.hasher());
+        let Buffers { output, keys } = &mut self.buffers;
+        output.clear();
+        keys.clear();
+        let range = keys.add(Some(command), args, core.keyspace.hasher());
+        let args = keys.args(args, range, core.keyspace.hasher());
         core.scripts.may_touch(self.program, &args, command)?;
-        let mut reply = Reply::resp(&mut self.output, resp3);
+        let mut reply = Reply::resp(output, resp3);
         self.caller.resp3 = resp3;
         let result = run_one(core, self.caller, (self.view, self.now), command, &args, &mut reply);
-        let mut streak = Streak::default();
-        streak.add(self.watch.lap());
-        streak.flush(&command.stats);
+        self.streak.add(self.watch.lap());
         if core.monitors.is_on() {
             core.monitors.show_of_script(core.keyspace.clock(), self.caller.db, command, &args);
         }
         if let Err(error) = result {
             command.stats.failed.fetch_add(1, Relaxed);
             core.stats.error(&error);
-            Reply::resp(&mut self.output, resp3).error(&error);
+            Reply::resp(output, resp3).error(&error);
         }
-        Ok(self.output.in_one_piece())
+        Ok(output.in_one_piece())
     }
 
     fn log(&mut self, level: LogLevel, message: &[u8]) {
@@ -307,6 +328,7 @@ impl Host for Runner<'_, '_> {
 
 impl Drop for Runner<'_, '_> {
     fn drop(&mut self) {
+        self.turn_to(None);
         self.view.set_logged(true);
         if let Some(running) = self.running.take() {
             self.core.scripts.running.leave(&running);
