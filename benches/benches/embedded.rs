@@ -20,10 +20,19 @@ struct RandomKeys(u64);
 
 impl RandomKeys {
     fn next(&mut self) -> [u8; 16] {
+        key(self.number() % KEYS)
+    }
+
+    /// A key that no other thread has, of two that are numbered so.
+    fn next_of(&mut self, thread: u64) -> [u8; 16] {
+        key(self.number() % (KEYS / 2) * 2 + thread)
+    }
+
+    fn number(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        key(self.0 % KEYS)
+        self.0
     }
 }
 
@@ -39,7 +48,11 @@ fn key(n: u64) -> [u8; 16] {
 }
 
 fn filled_db() -> (Engine, Db) {
-    let engine = Engine::open(Options::new()).expect("an engine in memory always opens");
+    filled_with(Options::new())
+}
+
+fn filled_with(options: Options) -> (Engine, Db) {
+    let engine = Engine::open(options).expect("an engine in memory always opens");
     let db = engine.db(0).expect("there is a database 0");
     for n in 0..KEYS {
         db.set(key(n), VALUE).expect("there is no memory limit");
@@ -140,8 +153,7 @@ fn session(c: &mut Criterion) {
 fn scripts(c: &mut Criterion) {
     let mut group = c.benchmark_group("script");
     for (name, declared) in [("declared keys", "yes"), ("all keys", "no")] {
-        let engine = Engine::open(Options::new().config("script-keys-declared", declared)).expect("it opens");
-        let db = engine.db(0).expect("there is a database 0");
+        let (engine, db) = filled_with(Options::new().config("script-keys-declared", declared));
         let script = engine.script("local v = redis.call('GET', KEYS[1]) redis.call('SET', KEYS[1], ARGV[1]) return v");
         let script = script.expect("it is Lua");
         for threads in [1, 2_u64] {
@@ -155,7 +167,7 @@ fn scripts(c: &mut Criterion) {
                             scope.spawn(move || {
                                 let mut keys = RandomKeys(thread + 1);
                                 for _ in 0..runs {
-                                    let value = script.key(keys.next()).arg(&VALUE[..]).call::<Option<Vec<u8>>>(db);
+                                    let value = script.key(keys.next_of(thread)).arg(&VALUE[..]).call::<Option<Vec<u8>>>(db);
                                     black_box(value.expect("it is a string"));
                                 }
                             });

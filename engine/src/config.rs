@@ -57,12 +57,14 @@ pub struct Directive {
     pub mutable: bool,
     /// Called with each new value, at the start and by `CONFIG SET`.
     pub apply: Option<Apply>,
+    /// What it does, for one that Redis does not have; "" for others.
+    pub about: &'static str,
 }
 
 impl Directive {
     /// A directive that can be changed while running and whose value is looked up where it is needed.
     pub const fn new(name: &'static str, kind: Kind, default: &'static str) -> Self {
-        Self { name, alias: "", kind, default, mutable: true, apply: None }
+        Self { name, alias: "", kind, default, mutable: true, apply: None, about: "" }
     }
 
     /// Makes it one that is fixed at the start.
@@ -83,6 +85,13 @@ impl Directive {
     #[must_use]
     pub const fn apply(mut self, apply: Apply) -> Self {
         self.apply = Some(apply);
+        self
+    }
+
+    /// Says what it does, where Redis's documentation does not.
+    #[must_use]
+    pub const fn about(mut self, about: &'static str) -> Self {
+        self.about = about;
         self
     }
 

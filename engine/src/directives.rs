@@ -56,8 +56,10 @@ pub(crate) const ENGINE: &[Directive] = &[
     }),
     Directive::new("appenddirname", Kind::Custom(file_name), "appendonlydir").fixed(),
     Directive::new("appendfilename", Kind::Custom(file_name), "appendonly.aof").fixed(),
-    // Ours: what segments are kept in. Which is better is measured by `make bench`.
-    Directive::new("aof-store", Kind::Enum(&["mapped", "written"]), "mapped").fixed(),
+    // Which is better is measured by `make bench`.
+    Directive::new("aof-store", Kind::Enum(&["mapped", "written"]), "mapped")
+        .fixed()
+        .about("Whether the log is written through mapped memory or by system calls"),
     flag("aof-load-truncated", "yes"),
     flag("aof-timestamp-enabled", "no").apply(|core, v| {
         core.aof.log.set_timestamps(v == "yes");
@@ -131,11 +133,15 @@ pub(crate) const ENGINE: &[Directive] = &[
         set_busy_reply_threshold(core, signed(v));
         Ok(())
     }),
-    // Ours: scripts lock the stripes of the keys that they declare, and may touch no others.
-    flag("script-keys-declared", "no").apply(|core, v| {
-        set_script_keys_declared(core, v == "yes");
-        Ok(())
-    }),
+    flag("script-keys-declared", "no")
+        .apply(|core, v| {
+            set_script_keys_declared(core, v == "yes");
+            Ok(())
+        })
+        .about(
+            "Scripts may touch only the keys that they declare, and those with different keys run at once, on several \
+             threads; variables that a library of functions keeps are then each thread's own",
+        ),
     // Up to where the data types stay compact.
     int("hash-max-listpack-entries", 0, LONG, "512")
         .alias("hash-max-ziplist-entries")
@@ -171,11 +177,14 @@ pub(crate) const ENGINE: &[Directive] = &[
         Ok(())
     }),
     Directive::new("rdb-version", Kind::Enum(&["10", "11"]), "11")
-        .apply(|core, v| u32_of(&core.keyspace.settings().rdb_version, v)),
-    Directive::new("rdb-dialect", Kind::Enum(&["redis", "valkey"]), "redis").apply(|core, v| {
-        core.keyspace.settings().rdb_for_valkey.store(v == "valkey", Relaxed);
-        Ok(())
-    }),
+        .apply(|core, v| u32_of(&core.keyspace.settings().rdb_version, v))
+        .about("Of files and payloads that are written: 10 can be read by Redis 7.0, 11 by Redis 7.2 and Valkey 8"),
+    Directive::new("rdb-dialect", Kind::Enum(&["redis", "valkey"]), "redis")
+        .apply(|core, v| {
+            core.keyspace.settings().rdb_for_valkey.store(v == "valkey", Relaxed);
+            Ok(())
+        })
+        .about("Whose way of writing the deadlines of fields is followed, where a hash has some"),
 ];
 
 /// A name of a file, without a path.

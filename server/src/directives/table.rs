@@ -19,7 +19,7 @@ const SYSTEM: &str = "concerns how Redis itself is built";
 const WORKING: &[Entry] = &[
     text("bind", "* -::*").many().fixed(),
     int("port", 0, 65535, "6379").fixed(),
-    int("metrics-port", 0, 65535, "0").fixed(),
+    int("metrics-port", 0, 65535, "0").fixed().about("Where `/metrics` is served over HTTP, for Prometheus; 0 is nowhere"),
     text("unixsocket", "").fixed(),
     custom("unixsocketperm", parse::unix_mode, "0").fixed(),
     int("tcp-backlog", 0, i32::MAX as i64, "511").fixed(),
@@ -234,6 +234,11 @@ const fn word(name: &'static str, words: &'static [&'static str], default: &'sta
 impl Entry {
     const fn fixed(mut self) -> Self {
         self.directive = self.directive.fixed();
+        self
+    }
+
+    const fn about(mut self, about: &'static str) -> Self {
+        self.directive = self.directive.about(about);
         self
     }
 

@@ -16,34 +16,59 @@ fn names_are_unique_and_defaults_are_values() {
     }
 }
 
-#[test]
-fn the_table_is_documented() {
+/// A line of a table.
+fn row(directive: &Directive, note: &str) -> String {
+    let Directive { name, alias, default, .. } = *directive;
+    let also = if alias.is_empty() { String::new() } else { format!(", `{alias}`") };
+    let default = if default.is_empty() { "`\"\"`".into() } else { format!("`{default}`") };
+    format!("| `{name}`{also} | {default} | {note} |\n")
+}
+
+/// What can be said of one that does something.
+fn note(directive: &Directive) -> String {
+    let changes = if directive.mutable { "`CONFIG SET` changes it" } else { "" };
+    match directive.about {
+        "" => changes.to_owned(),
+        about if changes.is_empty() => format!("**Carnelian's own.** {about}"),
+        about => format!("**Carnelian's own.** {about}. {changes}"),
+    }
+}
+
+fn documented() -> String {
     let mut text = String::from(
         "# Configuration\n\n\
-         `carnelian-server [file] [--directive value]...` reads redis.conf as Redis does. Directives of the engine work\n\
-         wherever the engine is; these are the ones of the server. `CONFIG GET` shows all of them.\n",
+         `carnelian-server [file] [--directive value]...` reads redis.conf as Redis does, and does what Redis does for each\n\
+         directive that works. Those of the engine work wherever the engine is: a program that embeds it sets them with\n\
+         `Options::config`. Those that Redis does not have are marked.\n",
     );
-    let mut section = |title: &str, wanted: fn(&Effect) -> bool| {
+    let mut section = |title: &str, rows: Vec<String>| {
         text.push_str(&format!("\n## {title}\n\n| directive | default | |\n|---|---|---|\n"));
-        for entry in TABLE.iter().copied().flatten().filter(|e| wanted(&e.effect)) {
-            let Directive { name, alias, default, mutable, .. } = entry.directive;
-            let also = if alias.is_empty() { String::new() } else { format!(", `{alias}`") };
-            let note = match entry.effect {
-                Effect::Nothing(why) => why,
-                Effect::Works if mutable => "`CONFIG SET` changes it",
-                _ => "",
-            };
-            let default = if default.is_empty() { "`\"\"`".into() } else { format!("`{default}`") };
-            text.push_str(&format!("| `{name}`{also} | {default} | {note} |\n"));
-        }
+        rows.iter().for_each(|row| text.push_str(row));
     };
-    section("Directives that work", |e| *e == Effect::Works);
-    section("Refused unless they have their default", |e| *e == Effect::Refused);
-    section("Accepted without effect", |e| matches!(e, Effect::Nothing(_)));
+    let engine = Engine::open(Options::new()).unwrap();
+    let rows = engine.core().config.directives().iter().map(|directive| row(directive, &note(directive)));
+    section("Of the engine", rows.collect());
+    let server = |wanted: fn(&Effect) -> bool| {
+        let entries = TABLE.iter().copied().flatten().filter(move |entry| wanted(&entry.effect));
+        let rows = entries.map(|entry| match entry.effect {
+            Effect::Nothing(why) => row(&entry.directive, why),
+            Effect::Works => row(&entry.directive, &note(&entry.directive)),
+            Effect::Refused => row(&entry.directive, ""),
+        });
+        rows.collect()
+    };
+    section("Of the server", server(|effect| *effect == Effect::Works));
+    section("Refused unless they have their default", server(|effect| *effect == Effect::Refused));
+    section("Accepted without effect", server(|effect| matches!(effect, Effect::Nothing(_))));
     text.push_str("\n`include` works; `rename-command`, `user` and `loadmodule` are refused.\n");
+    text
+}
+
+#[test]
+fn all_are_documented() {
+    let text = documented();
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::create_dir_all(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs")).unwrap();
         std::fs::write(path, &text).unwrap();
     }
     let written = std::fs::read_to_string(path).unwrap_or_default();
