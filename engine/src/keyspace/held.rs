@@ -99,12 +99,18 @@ impl<'k> Held<'k> {
                 written.add(stripe);
             }
         }
-        let mut guards = Vec::with_capacity(stripes.len());
-        for stripe in stripes.iter() {
+        let mut locks = stripes.iter().map(|stripe| {
             let access = if written.index(stripe).is_some() { Access::Write } else { Access::Read };
-            guards.push((stripe, lock(space, stripe, access)?));
+            Ok((stripe, lock(space, stripe, access)?))
+        });
+        match stripes.len() {
+            1 => locks.next().map_or_else(|| Ok(Self::none()), |only| only.map(Self::One)),
+            n => {
+                let mut guards = Vec::with_capacity(n);
+                locks.try_for_each(|locked| locked.map(|locked| guards.push(locked)))?;
+                Ok(Self::Many(stripes, guards.into()))
+            }
         }
-        Ok(Self::Many(stripes, guards.into()))
     }
 
     fn sorted(space: &'k Keyspace, mut wanted: Vec<(usize, Access)>) -> Result<Self> {

@@ -156,11 +156,10 @@ pub(super) fn rest(state: *mut lua_State) {
     unsafe { ffi::lua_settop(state, 0) };
 }
 
-/// A step of the collector.
-pub(super) fn collect_some(state: *mut lua_State) {
-    // SAFETY: as in `end_script`. No finalizer raises: there are none but those of `mlua`'s own values, and memory is
-    // only given back.
-    unsafe { ffi::lua_gc(state, ffi::LUA_GCSTEP, 50) };
+/// Has the collector begin when Lua holds so many hundredths of what was left after the last time.
+pub(super) fn set_pause(state: *mut lua_State, percent: c_int) {
+    // SAFETY: as in `end_script`; it sets a number.
+    unsafe { ffi::lua_gc(state, ffi::LUA_GCSETPAUSE, percent) };
 }
 
 /// Lets go of what was compiled.

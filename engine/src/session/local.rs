@@ -87,9 +87,15 @@ fn run(core: &Core, caller: &mut Caller, argv: &[impl AsRef<[u8]>]) -> Result<Va
     let range = keys.add(command, &argv, core.keyspace.hasher());
     let args = keys.args(&argv, range, core.keyspace.hasher());
     let mut now = core.keyspace.clock().millis();
-    caller.client.active.store(now, Relaxed);
-    if let Some(command) = command {
-        caller.client.last_command.store(command.number, Relaxed);
+    // Several threads may share the client, and mostly it says so already.
+    let client = &caller.client;
+    if client.active.load(Relaxed) != now {
+        client.active.store(now, Relaxed);
+    }
+    if let Some(command) = command
+        && client.last_command.load(Relaxed) != command.number
+    {
+        client.last_command.store(command.number, Relaxed);
     }
     let mut watch = Stopwatch::start();
     let mut tree = Tree::default();
