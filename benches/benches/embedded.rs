@@ -167,7 +167,8 @@ fn scripts(c: &mut Criterion) {
                             scope.spawn(move || {
                                 let mut keys = RandomKeys(thread + 1);
                                 for _ in 0..runs {
-                                    let value = script.key(keys.next_of(thread)).arg(&VALUE[..]).call::<Option<Vec<u8>>>(db);
+                                    let value =
+                                        script.key(keys.next_of(thread)).arg(&VALUE[..]).call::<Option<Vec<u8>>>(db);
                                     black_box(value.expect("it is a string"));
                                 }
                             });

@@ -229,10 +229,7 @@ fn each_thread_runs_what_is_known_at_that_moment() {
                     turn.wait();
                     let expected = expected.lock().unwrap().clone();
                     for _ in 0..3 {
-                        let got = [
-                            text(&engine, &["EVALSHA", &sha, "0"]),
-                            text(&engine, &["FCALL", "version", "0"]),
-                        ];
+                        let got = [text(&engine, &["EVALSHA", &sha, "0"]), text(&engine, &["FCALL", "version", "0"])];
                         assert_eq!(got, expected);
                     }
                     turn.wait();

@@ -19,7 +19,9 @@ const SYSTEM: &str = "concerns how Redis itself is built";
 const WORKING: &[Entry] = &[
     text("bind", "* -::*").many().fixed(),
     int("port", 0, 65535, "6379").fixed(),
-    int("metrics-port", 0, 65535, "0").fixed().about("Where `/metrics` is served over HTTP, for Prometheus; 0 is nowhere"),
+    int("metrics-port", 0, 65535, "0")
+        .fixed()
+        .about("Where `/metrics` is served over HTTP, for Prometheus; 0 is nowhere"),
     text("unixsocket", "").fixed(),
     custom("unixsocketperm", parse::unix_mode, "0").fixed(),
     int("tcp-backlog", 0, i32::MAX as i64, "511").fixed(),

@@ -28,7 +28,7 @@ return _G["a\0b"]
 -- case
 return collectgarbage("foo")
 -- case
-return collectgarbage("step")
+return type(collectgarbage("step"))
 -- case
 return collectgarbage("collect")
 -- case
