@@ -73,9 +73,11 @@ impl<'a> Input<'a> {
 
     fn write_lines(&self, out: impl Write) -> io::Result<()> {
         let mut writer = Writer::new(BufWriter::new(out));
-        let read = self.each_key(|db, key, value, about| match writer.key(db, key, &value, about) {
-            true => Ok(()),
-            false => Err(io::ErrorKind::Other.into()),
+        let read = self.each(|part| match part {
+            Part::Key(db, key, Some(value), about) if !writer.key(db, &key, &value, about) => {
+                Err(io::ErrorKind::Other.into())
+            }
+            part => Ok(!matches!(part, Part::Function(_) | Part::Module)),
         });
         // If writing has failed, that is why reading has.
         writer.finish().and(read)
@@ -83,27 +85,35 @@ impl<'a> Input<'a> {
 
     fn write_rdb(&self, out: &File, format: Format) -> io::Result<()> {
         let (mut file, mut current) = (FileWriter::begin(BufWriter::new(out), format, &about_this())?, None);
-        self.each_key(|db, key, value, about| {
-            let db = u32::try_from(db).map_err(io::Error::other)?;
-            put(&mut file, &mut current, db, key, &value, about)
+        self.each(|part| {
+            match part {
+                Part::Key(db, key, Some(value), about) => {
+                    let db = u32::try_from(db).map_err(io::Error::other)?;
+                    put(&mut file, &mut current, db, &key, &value, about)?;
+                }
+                Part::Function(source) => file.function(&source)?,
+                Part::Module => return Ok(false),
+                Part::About(..) | Part::Size(..) | Part::Key(_, _, None, _) => {}
+            }
+            Ok(true)
         })?;
         file.finish()?.into_inner()?;
         Ok(())
     }
 
-    /// Hands over the keys one by one. What has no place in the output is told on the standard error.
-    fn each_key(&self, mut visit: impl FnMut(u64, &[u8], Loaded<'a>, About) -> io::Result<()>) -> io::Result<()> {
+    /// Hands over the parts one by one. What has no place in the output, as `visit` says by false, is told on the standard
+    /// error.
+    fn each(&self, mut visit: impl FnMut(Part<'a>) -> io::Result<bool>) -> io::Result<()> {
         let (mut left_out, mut failed) = (0_u64, None);
         let mut progress = Progress::through(self.bytes.len());
         let read = rdb::walk(self.bytes, &limits(), |end, part| {
             progress.at(end);
-            match part {
-                Part::Key(db, key, Some(value), about) => visit(db, &key, value, about).map_err(|e| {
-                    failed = Some(e);
-                    "a place for a key"
-                })?,
-                Part::Function(_) | Part::Module => left_out += 1,
-                Part::About(..) | Part::Size(..) | Part::Key(_, _, None, _) => {}
+            match visit(part) {
+                Ok(has_place) => left_out += u64::from(!has_place),
+                Err(error) => {
+                    failed = Some(error);
+                    return Err("a place for it in the output");
+                }
             }
             Ok(())
         });

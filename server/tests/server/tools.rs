@@ -177,6 +177,23 @@ fn keys_go_out_as_lines_and_come_back() {
     assert_eq!(engine.db(5).unwrap().zscore("zset", "n").unwrap(), Some(0.1));
 }
 
+#[cfg(feature = "lua")]
+#[test]
+fn libraries_of_functions_go_into_rdb_files_and_are_missed_in_lines() {
+    let (directory, file) = filled();
+    let open = || Engine::open(Options::new().dir(&directory.0).config("appendonly", "no")).unwrap();
+    let engine = open();
+    let library = "#!lua name=lib\nredis.register_function('answer', function() return 42 end)";
+    engine.execute(&["FUNCTION", "LOAD", library]).unwrap();
+    engine.snapshot().unwrap();
+    drop(engine);
+    let output = run(&["export", name(&file)]);
+    assert_eq!(text(&output.stderr), "1 libraries of functions and parts of modules were left out.\n");
+    assert_eq!(good(&["export", name(&file), "--format", "rdb", "--output", name(&file)]), "");
+    assert!(good(&["check", name(&file)]).contains("libraries of functions: 1"));
+    assert_eq!(open().execute(&["FCALL", "answer", "0"]), Ok(carnelian::Value::Int(42)));
+}
+
 #[test]
 fn import_changes_nothing_unless_all_is_right() {
     let (directory, file) = filled();
