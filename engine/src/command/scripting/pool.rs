@@ -75,3 +75,64 @@ impl Pool {
         &self.of_threads[NUMBER.with(|&number| number) % THREADS]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    use crate::{Engine, Error, Options, Value};
+
+    /// What threads share without locks: whether scripts are known, the libraries, the places of machines.
+    #[test]
+    fn threads_have_machines_of_their_own_while_scripts_come_and_go() {
+        let engine = Engine::open(Options::new().config("script-keys-declared", "yes")).expect("it opens");
+        let run = |argv: &[&str]| engine.execute(argv);
+        let source = "return redis.call('INCR', KEYS[1]) > 0 and 1 or 0";
+        let Ok(Value::Bulk(sha)) = run(&["SCRIPT", "LOAD", source]) else { unreachable!("it is Lua") };
+        let sha = String::from_utf8(sha).expect("it is a number");
+        let library =
+            "#!lua name=lib\nredis.register_function('one', function(keys) return redis.call('STRLEN', keys[1]) end)";
+        run(&["FUNCTION", "LOAD", library]).expect("it is a library");
+        let (sha, run, done) = (&sha, &run, AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = ["a", "b", "c"]
+                .map(|key| {
+                    scope.spawn(move || {
+                        let mut known = 0;
+                        for _ in 0..400 {
+                            match run(&["EVALSHA", sha, "1", key]) {
+                                Ok(value) => {
+                                    assert_eq!(value, Value::Int(1));
+                                    known += 1;
+                                }
+                                Err(error) => assert_eq!(error.code(), "NOSCRIPT"),
+                            }
+                            assert_eq!(run(&["EVAL", source, "1", key]), Ok(Value::Int(1)));
+                            match run(&["FCALL", "one", "1", key]) {
+                                Ok(value) => assert!(matches!(value, Value::Int(1..=4)), "{value:?}"),
+                                Err(error) => assert_eq!(error, Error::new("ERR Function not found")),
+                            }
+                        }
+                        known
+                    })
+                })
+                .into_iter()
+                .collect();
+            scope.spawn(|| {
+                while !done.load(Relaxed) {
+                    run(&["SCRIPT", "FLUSH"]).expect("it always can");
+                    run(&["FUNCTION", "FLUSH"]).expect("it always can");
+                    run(&["FUNCTION", "LOAD", library]).expect("it is a library");
+                    run(&["SCRIPT", "LOAD", source]).expect("it is Lua");
+                }
+            });
+            let ends: Vec<_> = workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+            done.store(true, Relaxed);
+            let known: u32 = ends.into_iter().map(|end| end.expect("it ends well")).sum();
+            assert!(known > 0, "scripts were known now and then");
+        });
+        for key in ["a", "b", "c"] {
+            let Ok(Value::Bulk(count)) = run(&["GET", key]) else { unreachable!("there is a count") };
+            assert!(String::from_utf8_lossy(&count).parse::<u32>().is_ok_and(|n| (400..=800).contains(&n)));
+        }
+    }
+}
