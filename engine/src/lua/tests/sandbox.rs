@@ -69,6 +69,52 @@ fn keys_and_arguments_are_their_scripts_own() {
         "$changed"
     );
     assert_eq!(run_on(&mut lua, &mut TestHost::default(), b"return {KEYS[1], ARGV.x or 'none'}"), "*2 $k1 $none");
+    // All that can be found out about the two.
+    let look = b"local seen = {}
+        for _, list in ipairs({KEYS, ARGV}) do
+            for k, v in pairs(list) do seen[#seen + 1] = type(k) .. ':' .. k .. '=' .. v end
+            seen[#seen + 1] = #list .. (getmetatable(list) and 'meta' or '')
+        end
+        return table.concat(seen, ' ')";
+    let fresh = run_on(&mut scripts(), &mut TestHost::default(), look);
+    for disturbed in [
+        "KEYS[1] = nil",
+        "KEYS[#KEYS + 1] = 'more'",
+        "KEYS[0] = 'before'",
+        "KEYS[1.5] = 'between'",
+        "KEYS['1'] = 'text'",
+        "KEYS[1], KEYS[2] = KEYS[2], KEYS[1]",
+        "for i = 1, 100 do ARGV[i] = i end for i = 1, 100 do ARGV[i] = nil end",
+        "for i = #ARGV, 1, -1 do ARGV[i] = nil end for i = 1, 2 do ARGV[-i] = i end",
+        "table.insert(ARGV, 1, 'first')",
+        "table.remove(KEYS)",
+        "setmetatable(KEYS, {__index = function() return 'made up' end, __newindex = function() end})",
+        "setmetatable(ARGV, {__mode = 'k'})",
+        "local t = setmetatable({KEYS, ARGV}, {__mode = 'v'}) KEYS[3] = t",
+        "local c = coroutine.wrap(function() coroutine.yield(KEYS) end) c() ARGV[1] = {c}",
+    ] {
+        run_on(&mut lua, &mut TestHost::default(), disturbed.as_bytes());
+        assert_eq!(run_on(&mut lua, &mut TestHost::default(), look), fresh, "after {disturbed}");
+        assert_eq!(run_on(&mut lua, &mut TestHost::default(), look), fresh, "and again");
+    }
+}
+
+#[test]
+fn lists_of_any_length_follow_one_another() {
+    let mut lua = scripts();
+    let script = lua.compile(b"return {#KEYS, #ARGV, table.concat(KEYS, ' '), table.concat(ARGV, ' ')}").unwrap();
+    let all: Vec<Vec<u8>> = (0..40).map(|n| n.to_string().into_bytes()).collect();
+    let all: Vec<&[u8]> = all.iter().map(Vec::as_slice).collect();
+    let joined = |items: &[&[u8]]| items.iter().map(|item| String::from_utf8_lossy(item)).collect::<Vec<_>>().join(" ");
+    for (keys, args) in
+        [(0, 0), (0, 0), (1, 1), (1, 1), (3, 0), (3, 2), (2, 3), (16, 17), (16, 17), (17, 16), (1, 40), (0, 1)]
+    {
+        let (keys, args) = (&all[..keys], &all[40 - args..]);
+        let mut text = Text::default();
+        lua.run(Call { script: &script, name: "sha", keys, args }, &mut TestHost::default(), &mut text).unwrap();
+        let got = String::from_utf8_lossy(&text.0);
+        assert_eq!(got, format!("*4 :{} :{} ${} ${}", keys.len(), args.len(), joined(keys), joined(args)));
+    }
 }
 
 #[test]
