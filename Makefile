@@ -36,10 +36,11 @@ unit smoke python node: export CARNELIAN_SERVER ?= $(abspath $(or $(CARGO_TARGET
 unit: peers server ## all tests of the workspace, beside a real Redis
 	$(CARGO) test --workspace --all-features
 
-bench: peers ## side by side with the peers, then the embedded engine beside DashMap
+bench: peers ## side by side with the peers, then the engine embedded: beside DashMap, and through C
 	$(CARGO) build --release -p carnelian-server -p carnelian-benches
 	PATH="$$(scripts/get-peers):$$PATH" target/release/side-by-side $(BENCH)
 	$(CARGO) bench -p carnelian-benches --bench embedded
+	$(CARGO) bench -p carnelian-benches --bench abi
 
 peers: ## the servers that we are compared with
 	scripts/get-peers
