@@ -27,16 +27,17 @@ pub struct Reply {
 }
 
 impl Reply {
+    #[inline]
     fn new(kind: Type) -> Self {
         Self { kind, is_root: false, number: 0, text: SmallVec::new(), elements: Vec::new() }
     }
 
+    #[inline]
     fn of_text(kind: Type, text: &[u8]) -> Self {
-        let mut new = Self::new(kind);
-        new.text.reserve_exact(text.len() + 1);
-        new.text.extend_from_slice(text);
-        new.text.push(0);
-        new
+        let mut with_zero = SmallVec::with_capacity(text.len() + 1);
+        with_zero.extend_from_slice(text);
+        with_zero.push(0);
+        Self { kind, is_root: false, number: 0, text: with_zero, elements: Vec::new() }
     }
 
     fn of_number(kind: Type, number: u64) -> Self {

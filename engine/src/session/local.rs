@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::turn;
-use crate::command::dispatch::{self, BatchKeys, Outcome};
-use crate::command::{Caller, Core, Measured, Origin, Reply, Streak, Tree, Value};
+use super::{turn, with_args};
+use crate::command::dispatch::{self, Outcome};
+use crate::command::{Args, Caller, Command, Core, Measured, Origin, Reply, Streak, Tree, Value};
 use crate::error::{Error, Result};
 use crate::stopwatch::Stopwatch;
 use crate::sync::atomic::Ordering::Relaxed;
@@ -81,9 +81,10 @@ fn run(core: &Core, caller: &mut Caller, argv: &[impl AsRef<[u8]>]) -> Result<Va
         return Err(Error::new("ERR a command needs a name"));
     }
     let command = dispatch::find(&core.registry, &argv);
-    let mut keys = BatchKeys::default();
-    let range = keys.add(command, &argv, core.keyspace.hasher());
-    let args = keys.args(&argv, range, core.keyspace.hasher());
+    with_args(core, command, &argv, |args| run_command(core, caller, command, args))
+}
+
+fn run_command(core: &Core, caller: &mut Caller, command: Option<&Command>, args: &Args<'_>) -> Result<Value> {
     let mut now = core.keyspace.clock().millis();
     // Several threads may share the client, and mostly it says so already.
     let client = &caller.client;
@@ -98,7 +99,7 @@ fn run(core: &Core, caller: &mut Caller, argv: &[impl AsRef<[u8]>]) -> Result<Va
     let mut watch = Stopwatch::start();
     let mut tree = Tree::default();
     let outcome = loop {
-        let outcome = dispatch::dispatch(core, caller, now, command, &args, &mut Reply::tree(&mut tree));
+        let outcome = dispatch::dispatch(core, caller, now, command, args, &mut Reply::tree(&mut tree));
         if outcome != Outcome::Postponed {
             break outcome;
         }
@@ -112,7 +113,7 @@ fn run(core: &Core, caller: &mut Caller, argv: &[impl AsRef<[u8]>]) -> Result<Va
         // There is no request and no reply in bytes.
         let measured = Measured { nanos, request: 0, reply: 0 };
         if measured.reaches(&turn::limits(core)) {
-            turn::note(core, now, caller, command, &args, outcome, measured);
+            turn::note(core, now, caller, command, args, outcome, measured);
         }
     }
     let (value, position) = match caller.blocked.take() {
@@ -130,7 +131,7 @@ fn run(core: &Core, caller: &mut Caller, argv: &[impl AsRef<[u8]>]) -> Result<Va
     }
 }
 
-fn count(caller: &Caller, command: &crate::command::Command, outcome: Outcome, nanos: u64) {
+fn count(caller: &Caller, command: &Command, outcome: Outcome, nanos: u64) {
     if outcome == Outcome::Refused {
         command.stats.rejected.fetch_add(1, Relaxed);
         return;

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use crate::codec::resp::{self, Limits, Parsed, Parser};
 use crate::command::dispatch::{self, BatchKeys};
-use crate::command::{Caller, Client, Command, Core, Origin, Output, Reply};
+use crate::command::{Args, Caller, Client, Command, Core, Origin, Output, Reply};
 use crate::error::Error;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::sync::per_thread;
@@ -52,6 +52,19 @@ pub struct Session {
 per_thread! {
     /// The buffers that the sessions of a thread use in turn.
     static BATCH: Cell<Batch<'static>> = Cell::default();
+    /// And those of single requests.
+    static KEYS: Cell<BatchKeys> = Cell::default();
+}
+
+/// Hands over the arguments of a request with their keys.
+#[inline]
+fn with_args<R>(core: &Core, command: Option<&Command>, argv: &[&[u8]], run: impl FnOnce(&Args<'_>) -> R) -> R {
+    let mut keys = KEYS.with(Cell::take);
+    keys.clear();
+    let range = keys.add(command, argv, core.keyspace.hasher());
+    let result = run(&keys.args(argv, range, core.keyspace.hasher()));
+    KEYS.with(|spare| spare.set(keys));
+    result
 }
 
 /// Requests that are parsed, in buffers that are used again and again.
@@ -152,11 +165,11 @@ impl Session {
         if self.caller.client.is_killed() {
             return Status::Close;
         }
-        let core = Arc::clone(&self.core);
-        let mut turn = Turn::begin(&core, &self.caller);
+        let (core, caller): (&Core, _) = (&self.core, &mut self.caller);
+        let mut turn = Turn::begin(core, caller);
         let bytes = argv.iter().map(|arg| arg.len()).sum();
-        let status = self.run_words(&core, argv, bytes, &mut turn, output);
-        turn.end(&core, &mut self.caller);
+        let status = run_words(core, caller, argv, bytes, &mut turn, output);
+        turn.end(core, caller);
         status
     }
 
@@ -311,21 +324,18 @@ impl Session {
             return Status::Continue;
         }
         let argv: Vec<&[u8]> = words.iter().map(|w| &w[..]).collect();
-        self.run_words(core, &argv, line.len(), turn, output)
+        run_words(core, &mut self.caller, &argv, line.len(), turn, output)
     }
+}
 
-    fn run_words<'c>(
-        &mut self,
-        core: &'c Core,
-        argv: &[&[u8]],
-        bytes: usize,
-        turn: &mut Turn<'c>,
-        output: &mut Output,
-    ) -> Status {
-        let command = dispatch::find(&core.registry, argv);
-        let mut keys = BatchKeys::default();
-        let range = keys.add(command, argv, core.keyspace.hasher());
-        let args = keys.args(argv, range, core.keyspace.hasher());
-        turn.step(core, &mut self.caller, command, &args, bytes, output)
-    }
+fn run_words<'c>(
+    core: &'c Core,
+    caller: &mut Caller,
+    argv: &[&[u8]],
+    bytes: usize,
+    turn: &mut Turn<'c>,
+    output: &mut Output,
+) -> Status {
+    let command = dispatch::find(&core.registry, argv);
+    with_args(core, command, argv, |args| turn.step(core, caller, command, args, bytes, output))
 }
