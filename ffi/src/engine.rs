@@ -44,6 +44,16 @@ pub(crate) fn open(path: Option<&Path>, pairs: &[(&str, &str)]) -> Result<usize>
     let host = Arc::<ProgramHost>::default();
     let Opening { options, clock } = options::read(path, pairs)?;
     let engine = Engine::open(options.host(host.clone()))?;
+    insert(engine, clock, host)
+}
+
+/// Makes an engine that Rust has opened one that C has a handle of, as [`open`] does; its own host stays.
+pub(crate) fn adopt(engine: Engine) -> Result<usize> {
+    fork::watch();
+    insert(engine, None, Arc::default())
+}
+
+fn insert(engine: Engine, clock: Option<ManualClock>, host: Arc<ProgramHost>) -> Result<usize> {
     let unsynced = Arc::<Unsynced>::default();
     let waiting = Arc::downgrade(&unsynced);
     engine.core().log().on_sync(move || {
