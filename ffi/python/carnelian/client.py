@@ -22,7 +22,7 @@ from .pool import ConnectionPool
 __all__ = ["Redis"]
 
 
-class Redis(PlainSet, redis.Redis):  # type: ignore[misc]
+class Redis(PlainSet, redis.Redis):
     """A client of an engine in this process.
 
     `Redis()` has an engine of its own, in memory. `Redis("data")` has the engine that keeps its keys in that directory;
@@ -45,6 +45,8 @@ class Redis(PlainSet, redis.Redis):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         if connection_pool is not None:
+            if not hasattr(connection_pool, "engine"):
+                raise TypeError("the pool is one of servers: carnelian.ConnectionPool is one of an engine")
             super().__init__(connection_pool=connection_pool, **options)
             return
         options, directives = split(redis.Redis.__init__, options)

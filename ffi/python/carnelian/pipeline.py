@@ -21,7 +21,7 @@ Command = tuple[tuple[Any, ...], dict[str, Any]]
 _MULTI, _EXEC = ("MULTI",), ("EXEC",)
 
 
-class Pipeline(PlainSet, redis.client.Pipeline):  # type: ignore[misc]
+class Pipeline(PlainSet, redis.client.Pipeline):
     """Commands that are sent together, in a transaction if so asked."""
 
     def _execute_pipeline(self, connection: Any, commands: list[Command], raise_on_error: bool) -> list[Any]:

@@ -22,7 +22,7 @@ from .pool import ConnectionPool
 __all__ = ["Redis"]
 
 
-class Redis(PlainSet, redis.asyncio.Redis):  # type: ignore[misc]
+class Redis(PlainSet, redis.asyncio.Redis):  # type: ignore[misc]  # its own bases disagree
     """A client of an engine in this process, for asyncio.
 
     It is opened as `carnelian.Redis` is, and shares engines with it.
@@ -40,6 +40,8 @@ class Redis(PlainSet, redis.asyncio.Redis):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         if connection_pool is not None:
+            if not hasattr(connection_pool, "engine"):
+                raise TypeError("the pool is one of servers: carnelian.ConnectionPool is one of an engine")
             super().__init__(connection_pool=connection_pool, **options)
             return
         options, directives = split(redis.asyncio.Redis.__init__, options)

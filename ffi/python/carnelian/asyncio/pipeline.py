@@ -21,7 +21,7 @@ __all__ = ["Pipeline"]
 Command = tuple[tuple[Union[str, bytes], ...], Mapping[str, Any]]
 
 
-class Pipeline(PlainSet, redis.asyncio.client.Pipeline):  # type: ignore[misc]
+class Pipeline(PlainSet, redis.asyncio.client.Pipeline):  # type: ignore[misc]  # its own bases disagree
     """Commands that are sent together, in a transaction if so asked."""
 
     async def _execute_pipeline(self, connection: Any, commands: list[Command], raise_on_error: bool) -> list[Any]:
