@@ -1,5 +1,7 @@
 """redis-py's features on an engine in this process, in both protocols."""
 
+import gc
+import os
 import threading
 import time
 
@@ -28,6 +30,13 @@ def test_commands_of_all_kinds_of_replies(r):
     assert [tuple(entry) for entry in r.xrange("s")] == [(b"1-1", {b"f": b"v"})]
     assert r.info("server")["redis_version"]
     assert r.execute_command("PING") == b"PONG" or r.ping()
+
+
+def test_while_somebody_measures_redis_py_all_goes_its_way(r, monkeypatch):
+    monkeypatch.setattr("carnelian.pool.is_observed", lambda: True)
+    monkeypatch.setattr(carnelian.Connection, "ask", None)
+    test_commands_of_all_kinds_of_replies(r)
+    test_errors_are_redis_pys(r)
 
 
 def test_errors_are_redis_pys(r):
@@ -407,3 +416,27 @@ def test_pools_that_wait():
             r.get("k")
     assert r.get("k") is None
     pool.close()
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="it looks into /proc")
+def test_nothing_is_left_behind():
+    def use():
+        with carnelian.Redis() as r:
+            r.blpop("none", timeout=0.03)
+            with r.pubsub() as pubsub:
+                pubsub.subscribe("c")
+                pubsub.get_message(timeout=0.001)
+            r.pipeline().set("k", "v").execute()
+            r.engine.serve()
+
+    def held():
+        return len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))
+
+    use()
+    before = held()
+    for _ in range(20):
+        use()
+    gc.collect()
+    after = held()
+    # A thread that has ended may be seen for a moment.
+    assert after[0] <= before[0] + 2 and after[1] <= before[1] + 2
