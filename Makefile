@@ -36,11 +36,13 @@ unit smoke python node: export CARNELIAN_SERVER ?= $(abspath $(or $(CARGO_TARGET
 unit: peers server ## all tests of the workspace, beside a real Redis
 	$(CARGO) test --workspace --all-features
 
-bench: peers ## side by side with the peers, then the engine embedded: beside DashMap, and through C
+bench: peers ## side by side with the peers, then the engine embedded: beside DashMap, through C and from Python
 	$(CARGO) build --release -p carnelian-server -p carnelian-benches
 	PATH="$$(scripts/get-peers):$$PATH" target/release/side-by-side $(BENCH)
 	$(CARGO) bench -p carnelian-benches --bench embedded
 	$(CARGO) bench -p carnelian-benches --bench abi
+	scripts/wheel
+	PATH="$$(scripts/get-peers):$$PATH" .venv/bin/python ffi/python/bench/side_by_side.py
 
 peers: ## the servers that we are compared with
 	scripts/get-peers
@@ -48,8 +50,10 @@ peers: ## the servers that we are compared with
 smoke: peers server ## redis-benchmark against our server
 	scripts/with-server scripts/smoke
 
-python: server ## redis-py and Redlock against our server
-	scripts/venv
+python: server ## the Python package; redis-py and Redlock against our server
+	scripts/wheel test
+	.venv/bin/mypy --config-file ffi/python/pyproject.toml ffi/python/carnelian
+	cd ffi/python/tests && $(CURDIR)/.venv/bin/pytest -q .
 	scripts/with-server .venv/bin/pytest -q tests/python
 
 node: server ## BullMQ against our server

@@ -129,7 +129,9 @@ pub(crate) fn connect(handle: usize) -> Result<usize> {
     with(handle, |shared, open| {
         let bell = Arc::<Bell>::default();
         let ring = bell.clone();
-        let origin = Origin { fd: -1, ..Origin::default() };
+        // As Redis has it for a client without a peer: clients who read MONITOR look for a colon.
+        let nowhere = || "?:0".to_owned();
+        let origin = Origin { addr: nowhere(), laddr: nowhere(), fd: -1, unix: false };
         let session = open.engine.session(origin, Some(Box::new(move || ring.ring()))).trusted();
         let session = session::insert(session, bell, shared.clone())?;
         shared.sessions.lock().insert(session);
