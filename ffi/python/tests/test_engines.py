@@ -26,9 +26,9 @@ def test_an_engine_is_shared_by_clients_that_are_given_it():
 
 
 def test_what_is_in_a_directory_is_there_again(tmp_path):
-    with carnelian.Redis(tmp_path / "data", appendonly=True) as r:
+    with carnelian.Redis(tmp_path / "data") as r:
         r.set("k", "kept")
-    with carnelian.Redis(str(tmp_path / "data"), appendonly=True) as r:
+    with carnelian.Redis(str(tmp_path / "data")) as r:
         assert r.get("k") == b"kept"
 
 

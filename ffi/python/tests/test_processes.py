@@ -85,7 +85,7 @@ def test_a_program_ends_without_closing_anything(program, tmp_path):
         program(
             f"""
             import carnelian, os, signal, sys, threading
-            r = carnelian.Redis("data", appendonly=True)
+            r = carnelian.Redis("data")
             r.incr("n")
             p = r.pubsub()
             p.subscribe("c")
@@ -97,7 +97,7 @@ def test_a_program_ends_without_closing_anything(program, tmp_path):
             """,
             expect=-signal.SIGTERM if "SIGTERM" in ending else 0,
         )
-    assert program("import carnelian; print(carnelian.Redis('data', appendonly=True).get('n'))") == "b'4'\n"
+    assert program("import carnelian; print(carnelian.Redis('data').get('n'))") == "b'4'\n"
 
 
 def test_a_program_ends_within_a_loop(program):
