@@ -171,7 +171,9 @@ CASES = {
         fails(ResponseError, r.restore("k", 0, b"\x00\x05hello\x09\x00\xb3\x80\x8e\xba1\xb2C\xbb")),
         r.restore("k", 100_000, b"\x00\x05hello\x09\x00\xb3\x80\x8e\xba1\xb2C\xbb", replace=True),
         near(10, r.ttl("k")),
-        r.restore("k", 4_000_000_000_000, b"\x00\x05hello\x09\x00\xb3\x80\x8e\xba1\xb2C\xbb", replace=True, absttl=True),
+        r.restore(
+            "k", 4_000_000_000_000, b"\x00\x05hello\x09\x00\xb3\x80\x8e\xba1\xb2C\xbb", replace=True, absttl=True
+        ),
         r.expiretime("k"),
     ],
     "objects": [

@@ -43,7 +43,9 @@ CASES = {
         fails(ResponseError, r.eval("return redis.call('INCR', KEYS[1])", 1, "k")),
         r.eval("return redis.pcall('INCR', KEYS[1]).err", 1, "k"),
         fails(ResponseError, r.eval("return redis.pcall('INCR', KEYS[1])", 1, "k")),
-        r.eval("redis.call('RPUSH', KEYS[1], unpack(ARGV)) return redis.call('LRANGE', KEYS[1], 0, -1)", 1, "l", 1, 2, 3),
+        r.eval(
+            "redis.call('RPUSH', KEYS[1], unpack(ARGV)) return redis.call('LRANGE', KEYS[1], 0, -1)", 1, "l", 1, 2, 3
+        ),
         r.eval_ro("return redis.call('GET', KEYS[1])", 1, "k"),
         fails(ResponseError, r.eval_ro("return redis.call('SET', KEYS[1], 1)", 1, "k")),
         fails(ResponseError, r.eval("return redis.call('NOSUCH')", 0)),
@@ -68,7 +70,7 @@ CASES = {
     ],
     "libraries": [
         r.eval("return cjson.encode({a={1,2}})", 0),
-        r.eval("return cjson.decode('[1,{\"a\":\"b\"}]')[2].a", 0),
+        r.eval('return cjson.decode(\'[1,{"a":"b"}]\')[2].a', 0),
         fails(ResponseError, r.eval("return cjson.decode('{')", 0)),
         r.eval("return cmsgpack.unpack(cmsgpack.pack({1,2,3}))", 0),
         r.eval("return {bit.band(255, 15), bit.tohex(255, 4)}", 0),

@@ -64,7 +64,14 @@ CASES = {
         r.xadd("s", {"c": "d"}, id="2-2"),
         r.xgroup_create("s", "g", id="1-1"),
         having(
-            ["length", "last-generated-id", "max-deleted-entry-id", "entries-added", "recorded-first-entry-id", "groups"],
+            [
+                "length",
+                "last-generated-id",
+                "max-deleted-entry-id",
+                "entries-added",
+                "recorded-first-entry-id",
+                "groups",
+            ],
             r.xinfo_stream("s"),
         ),
         having(["first-entry", "last-entry"], r.xinfo_stream("s")),
