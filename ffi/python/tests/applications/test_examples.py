@@ -1,10 +1,5 @@
 """The examples do what they say."""
 
-import subprocess
-import sys
-
-from conftest import EXAMPLES
-
 
 def test_django(example):
     assert example("django_cache.py") == [
@@ -50,13 +45,6 @@ def test_celery(example):
     ]
 
 
-def test_fixtures_of_pytest(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(EXAMPLES / "test_shop.py")],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "passed" in done.stdout
+def test_fixtures_of_pytest(example):
+    said = example("test_shop.py", "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert said[-1].startswith("3 passed")
