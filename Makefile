@@ -40,6 +40,8 @@ bench: peers ## side by side with the peers, then the embedded engine beside Das
 	$(CARGO) build --release -p carnelian-server -p carnelian-benches
 	PATH="$$(scripts/get-peers):$$PATH" target/release/side-by-side $(BENCH)
 	$(CARGO) bench -p carnelian-benches --bench embedded
+	scripts/wheel
+	PATH="$$(scripts/get-peers):$$PATH" .venv/bin/python ffi/python/bench/side_by_side.py
 
 peers: ## the servers that we are compared with
 	scripts/get-peers
@@ -47,8 +49,10 @@ peers: ## the servers that we are compared with
 smoke: peers server ## redis-benchmark against our server
 	scripts/with-server scripts/smoke
 
-python: server ## redis-py and Redlock against our server
-	scripts/venv
+python: server ## the Python package; redis-py and Redlock against our server
+	scripts/wheel test
+	.venv/bin/mypy --config-file ffi/python/pyproject.toml ffi/python/carnelian
+	cd ffi/python/tests && $(CURDIR)/.venv/bin/pytest -q .
 	scripts/with-server .venv/bin/pytest -q tests/python
 
 node: server ## BullMQ against our server
