@@ -44,6 +44,7 @@ impl Handle {
 
     /// What a server does with its engine's file before it stops without being asked by a command: see
     /// [`Core::save_before_end`](carnelian::command::Core::save_before_end).
+    #[cfg(feature = "cli")]
     pub(crate) fn save_before_end(&self) -> Result<()> {
         self.shared.engine.core().save_before_end(None)
     }

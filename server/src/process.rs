@@ -1,31 +1,8 @@
-//! What concerns the process: descriptors, the pid file, the service manager.
+//! What concerns the process of the program: the pid file, the service manager.
 
 use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
-/// Descriptors that are not clients': listeners, polls, files.
-const RESERVED: u64 = 32;
-
-/// Raises the limit of open files so that there may be `clients` clients. Returns how many there may be.
-pub(crate) fn allow_clients(clients: u64) -> u64 {
-    let wanted = clients.saturating_add(RESERVED);
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    if current.is_none_or(|n| n >= wanted) {
-        return clients;
-    }
-    // The hard limit can be raised only by those who may.
-    let tries = [wanted.max(maximum.unwrap_or(wanted)), maximum.unwrap_or(wanted)];
-    for maximum in tries {
-        let current = wanted.min(maximum);
-        if setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: Some(maximum) }).is_ok() {
-            return current.saturating_sub(RESERVED).min(clients);
-        }
-    }
-    current.unwrap_or(wanted).saturating_sub(RESERVED)
-}
 
 /// The file with the process's id, which goes when this does.
 #[derive(Debug)]

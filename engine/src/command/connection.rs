@@ -123,7 +123,7 @@ fn reset(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Resu
     caller.reply_mode = ReplyMode::On;
     caller.set_no_touch(false);
     caller.client.set_flag(Client::NO_EVICT, false);
-    caller.authenticated = !context.core.auth.is_required();
+    caller.authenticated = caller.trusted || !context.core.auth.is_required();
     caller.client.names.lock().name.clear();
     reply.follow(caller);
     reply.simple("RESET");

@@ -266,6 +266,8 @@ pub struct Caller {
     pub resp3: bool,
     /// Whether it has given a password, or needs none.
     pub authenticated: bool,
+    /// Whether it is in this process, and needs no password for an engine of its own.
+    pub(crate) trusted: bool,
     /// Whether it is in this process, gets replies as trees and nothing that it has not asked for just now.
     pub(crate) in_process: bool,
     /// Whether it runs the commands of a log again: nothing is refused, nothing has expired.
@@ -294,6 +296,7 @@ impl Caller {
             db: 0,
             resp3: false,
             authenticated: !core.auth.is_required(),
+            trusted: false,
             in_process: false,
             replays: false,
             reply_mode: ReplyMode::On,
@@ -306,9 +309,16 @@ impl Caller {
         }
     }
 
-    /// A caller in this process, who needs no password for an engine of their own.
+    /// A caller in this process who gets replies as trees.
     pub(crate) fn in_process(core: &Core, client: Arc<Client>) -> Self {
-        Self { authenticated: true, resp3: true, in_process: true, ..Self::new(core, client) }
+        let mut new = Self { resp3: true, in_process: true, ..Self::new(core, client) };
+        new.trust();
+        new
+    }
+
+    /// Makes it one that needs no password.
+    pub(crate) fn trust(&mut self) {
+        (self.authenticated, self.trusted) = (true, true);
     }
 
     /// A caller that runs the commands of a log again.

@@ -47,8 +47,6 @@ impl Connection {
         if self.caller.client.is_killed() {
             return Err(Error::killed());
         }
-        // RESET makes others prove again who they are.
-        self.caller.authenticated = true;
         run(&self.core, &mut self.caller, argv)
     }
 

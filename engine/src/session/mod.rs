@@ -110,6 +110,13 @@ impl Session {
         Self { core, caller, parser: Parser::default() }
     }
 
+    /// The session of a caller in this process, who needs no password for an engine of their own.
+    #[must_use]
+    pub fn trusted(mut self) -> Self {
+        self.caller.trust();
+        self
+    }
+
     /// How long a request that has arrived in part will be at least, from its start, as far as it has announced.
     pub fn expected(&self) -> usize {
         self.parser.expected()
@@ -135,6 +142,22 @@ impl Session {
                 return (status, used);
             }
         }
+    }
+
+    /// Runs one request that is there as arguments, and writes its reply, with what it has brought its own session behind
+    /// that. Nothing that was fed may be under way. If clients are [paused](Status::Paused) nothing has been done, and the
+    /// request is the caller's to try again; if it [waits](Status::Blocked), its reply comes with later calls of
+    /// [`feed`](Self::feed), for which nothing need be fed.
+    pub fn execute(&mut self, argv: &[&[u8]], output: &mut Output) -> Status {
+        if self.caller.client.is_killed() {
+            return Status::Close;
+        }
+        let core = Arc::clone(&self.core);
+        let mut turn = Turn::begin(&core, &self.caller);
+        let bytes = argv.iter().map(|arg| arg.len()).sum();
+        let status = self.run_words(&core, argv, bytes, &mut turn, output);
+        turn.end(&core, &mut self.caller);
+        status
     }
 
     /// Writes what has been pushed to the session in the meantime.
@@ -288,10 +311,21 @@ impl Session {
             return Status::Continue;
         }
         let argv: Vec<&[u8]> = words.iter().map(|w| &w[..]).collect();
-        let command = dispatch::find(&core.registry, &argv);
+        self.run_words(core, &argv, line.len(), turn, output)
+    }
+
+    fn run_words<'c>(
+        &mut self,
+        core: &'c Core,
+        argv: &[&[u8]],
+        bytes: usize,
+        turn: &mut Turn<'c>,
+        output: &mut Output,
+    ) -> Status {
+        let command = dispatch::find(&core.registry, argv);
         let mut keys = BatchKeys::default();
-        let range = keys.add(command, &argv, core.keyspace.hasher());
-        let args = keys.args(&argv, range, core.keyspace.hasher());
-        turn.step(core, &mut self.caller, command, &args, line.len(), output)
+        let range = keys.add(command, argv, core.keyspace.hasher());
+        let args = keys.args(argv, range, core.keyspace.hasher());
+        turn.step(core, &mut self.caller, command, &args, bytes, output)
     }
 }

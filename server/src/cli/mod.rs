@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use carnelian::{Engine, Error};
 
 use crate::server::{Config, Server, serve};
-use crate::{directives, log, process, tools};
+use crate::{descriptors, directives, log, process, tools};
 use conf::{ConfError, Line};
 
 const USAGE: &str = "\
@@ -158,7 +158,7 @@ fn ready(engine: &Engine, server: &Server) {
 fn allow_clients(engine: &Engine) {
     let config = &engine.core().config;
     let wanted = u64::try_from(directives::int(config, "maxclients")).unwrap_or(0);
-    let possible = process::allow_clients(wanted);
+    let possible = descriptors::allow_clients(wanted);
     if possible < wanted
         && let Some(&directive) = config.directive("maxclients")
     {
