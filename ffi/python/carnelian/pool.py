@@ -53,10 +53,17 @@ class _EnginePool(redis.connection.ConnectionPool):
         """A connection for a command, if one is at hand about which redis-py would find nothing to do."""
         return None
 
-    def make_connection(self) -> Any:
+    def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Any:
+        """A connection, ready for a command."""
+        connection = self.ready_connection()
+        if connection is not None:
+            return connection
         if self.engine.closed and self._owns_engine and self.engine.path is not None:
             self.engine.reopen(self._directives)
-        return super().make_connection()
+        # Before any lock: in a forked child it may be held by a thread that is not there.
+        self.engine.check()
+        # Old versions want the name, and new ones do not.
+        return super().get_connection(*([] if command_name is None else [command_name, *keys]), **options)
 
 
 class ConnectionPool(_EnginePool):
@@ -68,7 +75,7 @@ class ConnectionPool(_EnginePool):
         self._is_plain = options.get("event_dispatcher") is None and getattr(self, "cache", None) is None
 
     def ready_connection(self) -> Optional[Connection]:
-        if not self._is_plain or is_observed():
+        if not self._is_plain or self.engine.closed or is_observed():
             return None
         with self._lock:
             connections = self._available_connections
@@ -77,14 +84,6 @@ class ConnectionPool(_EnginePool):
             connection: Connection = connections.pop()
             self._in_use_connections.add(connection)
             return connection
-
-    def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Any:
-        """A connection, ready for a command."""
-        connection = self.ready_connection()
-        if connection is not None:
-            return connection
-        # Old versions want the name, and new ones do not.
-        return super().get_connection(*([] if command_name is None else [command_name, *keys]), **options)
 
     def release(self, connection: Any) -> None:
         """Takes a connection back."""

@@ -50,10 +50,12 @@ class _EnginePool(redis.asyncio.connection.ConnectionPool):
         """A connection for a command, if one is at hand about which redis-py would find nothing to do."""
         return None
 
-    def make_connection(self) -> Any:
+    async def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Any:
+        """A connection, ready for a command."""
         if self.engine.closed and self._owns_engine and self.engine.path is not None:
             self.engine.reopen(self._directives)
-        return super().make_connection()
+        # Old versions want the name, and new ones do not.
+        return await super().get_connection(*([] if command_name is None else [command_name, *keys]), **options)
 
 
 class ConnectionPool(_EnginePool):
