@@ -106,6 +106,7 @@ fn fcall_ro(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -
 }
 
 fn call(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>, read_only: bool) -> Result<()> {
+    context.show_to_monitors(args);
     let missing = || Error::new("ERR Function not found");
     let (library, promises) = context.core.scripts.libraries().function(args.get(1)).ok_or_else(missing)?;
     let keys = keys_of(args, Error::new("ERR Bad number of keys provided"))?;
