@@ -31,10 +31,10 @@ def main():
         stdout=subprocess.DEVNULL,
     )
     try:
-        print("sums:", [task.get(timeout=60) for task in waiting])
-        print("group:", group(add.s(n, 1) for n in range(5)).apply_async().get(timeout=60))
-        print("chord:", chord((add.s(n, n) for n in range(5)), total.s()).apply_async().get(timeout=60))
-        print("retried:", flaky.delay().get(timeout=60), "times")
+        print("sums:", [task.get(timeout=300) for task in waiting])
+        print("group:", group(add.s(n, 1) for n in range(5)).apply_async().get(timeout=300))
+        print("chord:", chord((add.s(n, n) for n in range(5)), total.s()).apply_async().get(timeout=300))
+        print("retried:", flaky.delay().get(timeout=300), "times")
         print("workers:", len(app.control.ping(timeout=5)))
     finally:
         worker.terminate()

@@ -30,9 +30,9 @@ def test_a_basket_is_kept_for_an_hour(carnelian_redis, carnelian_clock):
     shop.put("anna", "pears")
     carnelian_clock.advance(3000)
     shop.put("anna", "plums")
-    carnelian_clock.advance(3599)
+    carnelian_clock.advance(3600)
     assert shop.basket("anna") == [b"pears", b"plums"]
-    carnelian_clock.advance(1)
+    carnelian_clock.advance(0.001)
     assert shop.basket("anna") == []
 
 
@@ -41,7 +41,7 @@ def test_whoever_asks_too_often_has_to_wait(carnelian_redis, carnelian_clock):
     assert all(shop.may_ask("anna") for _ in range(10))
     assert not shop.may_ask("anna")
     assert shop.may_ask("ben")
-    carnelian_clock.advance(60)
+    carnelian_clock.advance(61)
     assert shop.may_ask("anna")
 
 

@@ -201,7 +201,7 @@ def test_locks(engine):
 
 
 def test_threads_beside_an_event_loop(engine):
-    """Four threads push, and four tasks of a loop wait; then the other way round."""
+    """Four threads push and wait for an answer, and four tasks of a loop wait and answer."""
     received = [[] for _ in range(4)]
 
     def pusher(sender):

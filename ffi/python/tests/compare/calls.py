@@ -67,6 +67,12 @@ def having(names, call):
     return keep(lambda value: exact({name: value[name] for name in names}), call)
 
 
+def without(name, call):
+    """A list of dictionaries, whose entry of this name came after Redis 7.0."""
+    image = call.image
+    return keep(lambda value: image([{k: v for k, v in item.items() if k != name} for item in value]), call)
+
+
 def exact(value):
     """An image that is equal for equal values of equal types only, and that can be read in a failure."""
     if isinstance(value, dict):
@@ -102,8 +108,8 @@ def only_types(value):
 
 
 def raised(error):
-    # Where a client is connected to is part of the text of an error of the connection, and differs.
-    text = re.sub(r"(from|to|with) \S+(\.|$)", r"\1 HERE\2", str(error)) if "reading from" in str(error) else str(error)
+    # What a client is connected to is part of the text of an error of the connection, and differs.
+    text = re.sub(r"(reading from ).+?(?= ?: \(|$)", r"\1HERE", str(error))
     return f"raised {type(error).__module__}.{type(error).__qualname__}: {text}"
 
 

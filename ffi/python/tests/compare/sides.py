@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import redis
 import redis.asyncio
@@ -37,12 +38,14 @@ class Side:
         self.extra.append((kind, client))
         return client
 
-    def later(self, seconds, method, *args, **kwargs):
-        """Has a method of another client called when the caller is waiting."""
+    def later(self, method, *args, when=lambda client: client.info("clients")["blocked_clients"], **kwargs):
+        """Has a method of another client called when the caller waits, or when something else is the case."""
         client = self.client("sync", protocol=3, decode_responses=False)
 
         def call():
-            time.sleep(seconds)
+            end = time.monotonic() + 10
+            while not when(client) and time.monotonic() < end:
+                time.sleep(0.001)
             getattr(client, method)(*args, **kwargs)
 
         threading.Thread(target=call).start()
@@ -69,11 +72,12 @@ class Server(Side):
 
     def __init__(self, loop, url):
         super().__init__(loop)
-        self.url = url
+        self.place = urlsplit(url)
 
     def make(self, kind, **options):
         module = redis if kind == "sync" else redis.asyncio
-        return module.Redis.from_url(self.url, **options)
+        # Not by `from_url`: that gives clients another number of attempts.
+        return module.Redis(host=self.place.hostname, port=self.place.port, **options)
 
 
 class Package(Side):

@@ -52,7 +52,6 @@ CASES = {
         fails(ResponseError, r.eval("return redis.call('GET')", 0)),
         fails(ResponseError, r.eval("return redis.call()", 0)),
         fails(ResponseError, r.eval("return redis.call('BLPOP', 'a')", 0)),
-        fails(ResponseError, r.eval("return redis.call('BLPOP', KEYS[1], 0)", 1, "none")),
         fails(ResponseError, r.eval("return redis.call('SUBSCRIBE', 'a')", 0)),
     ],
     "errors": [
