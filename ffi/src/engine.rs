@@ -44,6 +44,16 @@ pub(crate) fn open(path: Option<&Path>, pairs: &[(&str, &str)]) -> Result<usize>
     let host = Arc::<ProgramHost>::default();
     let Opening { options, clock } = options::read(path, pairs)?;
     let engine = Engine::open(options.host(host.clone()))?;
+    insert(engine, clock, host)
+}
+
+/// Makes an engine that Rust has opened one that C has a handle of, as [`open`] does; its own host stays.
+pub(crate) fn adopt(engine: Engine) -> Result<usize> {
+    fork::watch();
+    insert(engine, None, Arc::default())
+}
+
+fn insert(engine: Engine, clock: Option<ManualClock>, host: Arc<ProgramHost>) -> Result<usize> {
     let unsynced = Arc::<Unsynced>::default();
     let waiting = Arc::downgrade(&unsynced);
     engine.core().log().on_sync(move || {
@@ -119,7 +129,9 @@ pub(crate) fn connect(handle: usize) -> Result<usize> {
     with(handle, |shared, open| {
         let bell = Arc::<Bell>::default();
         let ring = bell.clone();
-        let origin = Origin { fd: -1, ..Origin::default() };
+        // As Redis has it for a client without a peer: clients who read MONITOR look for a colon.
+        let nowhere = || "?:0".to_owned();
+        let origin = Origin { addr: nowhere(), laddr: nowhere(), fd: -1, unix: false };
         let session = open.engine.session(origin, Some(Box::new(move || ring.ring()))).trusted();
         let session = session::insert(session, bell, shared.clone())?;
         shared.sessions.lock().insert(session);

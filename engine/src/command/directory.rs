@@ -45,3 +45,12 @@ impl Directory {
         Ok(())
     }
 }
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        if let Some(lock) = self.lock.get() {
+            // Closing the file is not enough where a child of this process has a copy of it.
+            let _ = lock.unlock();
+        }
+    }
+}

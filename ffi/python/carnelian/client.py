@@ -12,6 +12,7 @@ from redis.exceptions import ResponseError
 
 from ._callbacks import called_back
 from ._options import client_options, pool_options, split, split_url
+from ._plain import PlainSet
 from .connection import UNSENT, WAITS, Connection
 from .engine import Engine, Path
 from .errors import EngineError
@@ -21,7 +22,7 @@ from .pool import ConnectionPool
 __all__ = ["Redis"]
 
 
-class Redis(redis.Redis):
+class Redis(PlainSet, redis.Redis):
     """A client of an engine in this process.
 
     `Redis()` has an engine of its own, in memory. `Redis("data")` has the engine that keeps its keys in that directory;
@@ -44,6 +45,8 @@ class Redis(redis.Redis):
         **options: Any,
     ) -> None:
         if connection_pool is not None:
+            if not hasattr(connection_pool, "engine"):
+                raise TypeError("the pool is one of servers: carnelian.ConnectionPool is one of an engine")
             super().__init__(connection_pool=connection_pool, **options)
             return
         options, directives = split(redis.Redis.__init__, options)
@@ -112,6 +115,13 @@ class Redis(redis.Redis):
         if why and isinstance(why[0], EngineError):
             # An engine that is gone does not come back: nothing to try again.
             raise why[0]
+
+    def close(self) -> None:
+        """Closes its connections, and the engine if it has opened it and nobody else uses it."""
+        super().close()
+        # Old versions only disconnect the pool.
+        if getattr(self, "auto_close_connection_pool", False):
+            self.connection_pool.close()
 
     def __del__(self) -> None:
         # The pool may be in other hands still, and closes its engine when it is not.

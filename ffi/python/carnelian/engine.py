@@ -64,7 +64,7 @@ class Engine:
         self._sessions: "weakref.WeakSet[Any]" = weakref.WeakSet()
         if path is not None and name is not None:
             raise TypeError("an engine has a path or a name")
-        self.path = None if path is None else os.path.realpath(path)
+        self.path = None if path is None else os.fsdecode(os.path.realpath(path))
         self.name = name
         self._core = _acquire(self.path, name, clock, directives)
         with _lock:

@@ -10,6 +10,7 @@ from redis.client import EMPTY_RESPONSE, NEVER_DECODE
 from redis.exceptions import ExecAbortError, ResponseError, WatchError
 
 from ._callbacks import called_back
+from ._plain import PlainSet
 from .connection import Connection
 from .errors import EngineError
 
@@ -20,7 +21,7 @@ Command = tuple[tuple[Any, ...], dict[str, Any]]
 _MULTI, _EXEC = ("MULTI",), ("EXEC",)
 
 
-class Pipeline(redis.client.Pipeline):
+class Pipeline(PlainSet, redis.client.Pipeline):
     """Commands that are sent together, in a transaction if so asked."""
 
     def _execute_pipeline(self, connection: Any, commands: list[Command], raise_on_error: bool) -> list[Any]:

@@ -86,6 +86,8 @@ def test_values_of_any_size(r, size):
 def test_arguments_of_any_kind(r):
     for value, kept in [(b"b", b"b"), ("ü", "ü".encode()), (7, b"7"), (1.5, b"1.5"), (bytearray(b"x"), b"x"),
                         (memoryview(b"y"), b"y"), (-(10**30), str(-(10**30)).encode())]:  # fmt: skip
+        if isinstance(value, bytearray) and int(redis.__version__.split(".")[0]) < 8:
+            continue
         r.set("k", value)
         assert r.get("k") == kept
         r.pipeline().set("p", value).execute()

@@ -113,6 +113,11 @@ def test_an_engine_that_is_open_takes_no_path():
         carnelian.Redis("data", engine=engine)
 
 
+def test_a_pool_of_servers_is_refused():
+    with pytest.raises(TypeError):
+        carnelian.Redis(connection_pool=redis.ConnectionPool())
+
+
 def test_urls(tmp_path):
     with carnelian.from_url(f"carnelian://{tmp_path}/data?db=3&decode_responses=yes") as r:
         r.set("k", "v")

@@ -1,6 +1,5 @@
 """Processes: forks, ends without a goodbye, and what is kept when one is killed."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -156,11 +155,11 @@ threading.Event().wait()
 @pytest.mark.parametrize("policy", ["always", "everysec", "no"])
 def test_what_was_acknowledged_outlives_a_kill(tmp_path, policy, store):
     acknowledged = {}
-    for _ in range(3):
+    for _ in range(2):
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITER, policy, store], cwd=tmp_path, stdout=subprocess.PIPE, text=True
         )
-        lines = [writer.stdout.readline() for _ in range(400)]
+        lines = [writer.stdout.readline() for _ in range(200)]
         writer.send_signal(signal.SIGKILL)
         lines += writer.stdout.read().splitlines()
         writer.wait()
@@ -182,7 +181,6 @@ def test_an_open_directory_is_no_business_of_a_forked_child(tmp_path, in_child):
     with carnelian.Redis(tmp_path / "data", appendonly=True) as r:
         r.set("k", "v")
         assert in_child(lambda: r.close()) == "returned None"
-        assert os.waitpid is not None
         r.set("k", "w")
         r.engine.check()
     with carnelian.Redis(tmp_path / "data", appendonly=True) as r:

@@ -46,6 +46,11 @@ pub unsafe extern "C" fn carnelian_open(
     })
 }
 
+/// Gives C an engine that Rust has opened, for programs of both. It is closed as any other. NULL if that cannot be.
+pub fn adopt(engine: carnelian::Engine) -> *mut carnelian_engine {
+    guard(std::ptr::null_mut(), || engine::adopt(engine).map(std::ptr::without_provenance_mut))
+}
+
 /// Ends an engine for everybody: its sessions and its servers end, commands that wait are answered with an error, and
 /// changes are brought to the disk. Returns 0, or -1 with carnelian_last_error; it is closed all the same, unless it was
 /// none.

@@ -4,16 +4,11 @@
 //! What cannot be checked is that pointers to memory point to as much of it as the caller says; that is C's to promise.
 #![allow(non_camel_case_types, reason = "the names of C")]
 
+mod handles;
+mod pointers;
+
 pub mod engine;
 pub mod reply;
 pub mod session;
 
-mod pointers;
-
-/// An engine. Opaque: its value is never followed.
-#[derive(Debug)]
-pub struct carnelian_engine;
-
-/// A session. Opaque: its value is never followed.
-#[derive(Debug)]
-pub struct carnelian_session;
+pub use handles::{carnelian_engine, carnelian_session};

@@ -87,7 +87,7 @@ unsafe fn values<'a, T>(what: &str, first: *const T, n: usize) -> Result<&'a [T]
 pub(super) unsafe fn pairs<'a>(first: *const *const c_char, n: usize) -> Result<Vec<(&'a str, &'a str)>> {
     let n = n.checked_mul(2).ok_or_else(|| Failure::new("ERR there are too many options"))?;
     // SAFETY: as the caller promises.
-    let strings = unsafe { values("the options", first, n) }?;
+    let strings = unsafe { values("options", first, n) }?;
     let (pairs, _) = strings.as_chunks::<2>();
     // SAFETY: as the caller promises.
     pairs.iter().map(|[name, value]| unsafe { Ok((text("an option", *name)?, text("an option", *value)?)) }).collect()

@@ -207,3 +207,29 @@ pub(crate) fn show(reply: *const carnelian_ffi::abi::reply::Reply) -> String {
 pub(crate) const NO_ENGINE: *mut carnelian_engine = null_mut();
 /// NULL of a handle.
 pub(crate) const NO_SESSION: *mut carnelian_session = null_mut();
+
+/// A folder that goes when the test has passed.
+pub(crate) struct Folder(std::path::PathBuf);
+
+impl Folder {
+    /// A new folder. It is made by whoever opens it.
+    pub(crate) fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("carnelian-ffi-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+
+    /// Its path.
+    pub(crate) fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What a failure was about is there to be looked at.
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+}

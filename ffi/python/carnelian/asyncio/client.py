@@ -12,6 +12,7 @@ from redis.exceptions import ResponseError
 
 from .._callbacks import called_back
 from .._options import client_options, pool_options, split, split_url
+from .._plain import PlainSet
 from ..connection import UNSENT, WAITS
 from ..engine import Engine, Path
 from ..errors import EngineError
@@ -21,7 +22,7 @@ from .pool import ConnectionPool
 __all__ = ["Redis"]
 
 
-class Redis(redis.asyncio.Redis):
+class Redis(PlainSet, redis.asyncio.Redis):  # type: ignore[misc]  # its own bases disagree
     """A client of an engine in this process, for asyncio.
 
     It is opened as `carnelian.Redis` is, and shares engines with it.
@@ -39,6 +40,8 @@ class Redis(redis.asyncio.Redis):
         **options: Any,
     ) -> None:
         if connection_pool is not None:
+            if not hasattr(connection_pool, "engine"):
+                raise TypeError("the pool is one of servers: carnelian.ConnectionPool is one of an engine")
             super().__init__(connection_pool=connection_pool, **options)
             return
         options, directives = split(redis.asyncio.Redis.__init__, options)
@@ -89,6 +92,13 @@ class Redis(redis.asyncio.Redis):
             return await super().execute_command(*args, **options)
         result = called_back(self.response_callbacks, args[0], reply, options)
         return await result if inspect.isawaitable(result) else result
+
+    async def aclose(self, close_connection_pool: Optional[bool] = None) -> None:
+        """Closes its connections, and the engine if it has opened it and nobody else uses it."""
+        await super().aclose(close_connection_pool)
+        # Old versions only disconnect the pool.
+        if close_connection_pool or (close_connection_pool is None and self.auto_close_connection_pool):
+            await self.connection_pool.aclose()
 
     async def _wait(self, connection: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """Waits for the reply of a command that has been sent, and sends it again if redis-py would."""

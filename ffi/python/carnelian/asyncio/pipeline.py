@@ -12,6 +12,7 @@ from redis.client import EMPTY_RESPONSE, NEVER_DECODE
 from redis.exceptions import ResponseError
 
 from .._callbacks import called_back
+from .._plain import PlainSet
 from ..errors import EngineError
 from .connection import Connection
 
@@ -20,7 +21,7 @@ __all__ = ["Pipeline"]
 Command = tuple[tuple[Union[str, bytes], ...], Mapping[str, Any]]
 
 
-class Pipeline(redis.asyncio.client.Pipeline):
+class Pipeline(PlainSet, redis.asyncio.client.Pipeline):  # type: ignore[misc]  # its own bases disagree
     """Commands that are sent together, in a transaction if so asked."""
 
     async def _execute_pipeline(self, connection: Any, commands: list[Command], raise_on_error: bool) -> list[Any]:
