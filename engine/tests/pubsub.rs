@@ -160,7 +160,7 @@ fn monitors_are_shown_commands_of_every_door() {
     connection.execute(&["MULTI"]).unwrap();
     connection.execute(&["GET", "\u{e4}"]).unwrap();
     connection.execute(&["EXEC"]).unwrap();
-    let line = |db, command| format!("+1700000000.000042 [{db} embedded:0] {command}|");
+    let line = |db, command| format!("+1700000000.000042 [{db} embedded] {command}|");
     let shown = [
         line(0, r#""SET" "key" "with \"quotes\"\n""#),
         line(3, r#""SELECT" "3""#),

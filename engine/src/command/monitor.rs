@@ -107,8 +107,7 @@ fn monitor(context: &mut Context<'_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Re
 fn whose(client: &Client) -> String {
     let origin = &client.origin;
     match (origin.addr.as_str(), origin.unix) {
-        // Clients take an address to have a port.
-        ("", _) => "embedded:0".into(),
+        ("", _) => "embedded".into(),
         (path, true) => format!("unix:{}", path.strip_suffix(":0").unwrap_or(path)),
         (addr, false) => addr.to_owned(),
     }
