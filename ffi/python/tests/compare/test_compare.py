@@ -10,6 +10,9 @@ from calls import Log, drive
 from cases import CASES
 from flows import FLOWS
 
+# Calls that redis-py would rather not have any more are its own nevertheless.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
 VARIANTS = [
     pytest.param((kind, {"protocol": protocol, "decode_responses": decode}), id=f"{kind}-resp{protocol}-{name}")
     for kind, protocol, (decode, name) in itertools.product(
