@@ -8,14 +8,14 @@ BENCH ?=
 # For fuzz: seconds for the parser of requests; every other target has a few.
 FUZZ_SECONDS ?= 60
 
-.PHONY: help test soak lint build server unit bench peers smoke python node shuttle asan tsan fuzz
+.PHONY: help test soak lint build server unit bench peers smoke python node ffi shuttle asan tsan fuzz
 # The steps of `test` share the machine's cores and the target folder.
 .NOTPARALLEL:
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-test: lint peers unit smoke python node shuttle asan tsan fuzz ## everything CI runs, long tests by a share
+test: lint peers unit smoke python node ffi shuttle asan tsan fuzz ## everything CI runs, long tests by a share
 
 soak: peers build ## the long tests in full length
 	CARNELIAN_SOAK=1 $(CARGO) test --workspace --all-features
@@ -36,10 +36,11 @@ unit smoke python node: export CARNELIAN_SERVER ?= $(abspath $(or $(CARGO_TARGET
 unit: peers server ## all tests of the workspace, beside a real Redis
 	$(CARGO) test --workspace --all-features
 
-bench: peers ## side by side with the peers, then the embedded engine beside DashMap
+bench: peers ## side by side with the peers, then the engine embedded: beside DashMap, through C and from Python
 	$(CARGO) build --release -p carnelian-server -p carnelian-benches
 	PATH="$$(scripts/get-peers):$$PATH" target/release/side-by-side $(BENCH)
 	$(CARGO) bench -p carnelian-benches --bench embedded
+	$(CARGO) bench -p carnelian-benches --bench abi
 	scripts/wheel
 	PATH="$$(scripts/get-peers):$$PATH" .venv/bin/python ffi/python/bench/side_by_side.py
 
@@ -59,6 +60,9 @@ node: server ## BullMQ against our server
 	scripts/node
 	scripts/with-server node --test --test-concurrency=1 --test-reporter=spec tests/node/*.test.mjs
 
+ffi: peers ## C examples against the installed library, under valgrind
+	scripts/c-examples
+
 shuttle: ## many interleavings of threads on a stripe, tried one by one
 	scripts/shuttle
 
@@ -67,6 +71,7 @@ asan: ## where the unsafe code is, and what reads files, under AddressSanitizer
 
 tsan: ## multi-threaded tests under ThreadSanitizer
 	scripts/sanitize thread -- threads
+	SANITIZE="-p carnelian-ffi --test threads" scripts/sanitize thread -- threads
 
 fuzz: ## every fuzz target for a while
 	scripts/fuzz 5

@@ -33,8 +33,9 @@ pub(crate) struct Bell {
     state: AtomicU8,
     sleep: (Mutex<()>, Condvar),
     pipe: OnceLock<(PipeReader, PipeWriter)>,
-    /// The descriptor has been made readable, and nobody has undone that.
+    /// There is a byte in the pipe. Both change under the lock.
     readable: AtomicBool,
+    writing: Mutex<()>,
     /// Held while it runs: when it has been taken away, it is not running any more.
     callback: Mutex<Option<Callback>>,
     has_callback: AtomicBool,
@@ -114,20 +115,21 @@ impl Bell {
 
     /// Makes the descriptor readable, if there is one.
     pub(crate) fn make_readable(&self) {
-        if let Some((_, writer)) = self.pipe.get()
-            && !self.readable.load(Acquire)
-        {
-            // A pipe that is full is readable.
-            let _ = (&*writer).write(&[1]);
-            // Only now: whoever takes the byte out before finds it said next time, which is once too often at worst.
-            self.readable.store(true, Release);
+        if let Some((_, writer)) = self.pipe.get() {
+            // Together, or somebody might take the byte out in between, and the mark stay without one for ever.
+            let _writing = self.writing.lock();
+            if !self.readable.load(Relaxed) {
+                let _ = (&*writer).write(&[1]);
+                self.readable.store(true, Release);
+            }
         }
     }
 
     /// Makes the descriptor unreadable: everything has been taken.
     #[inline]
     pub(crate) fn make_unreadable(&self) {
-        if self.readable.load(Relaxed) && self.readable.swap(false, AcqRel) {
+        // If somebody is about to set it, it is readable once too often.
+        if self.readable.load(Relaxed) {
             self.drain();
         }
     }
@@ -135,8 +137,10 @@ impl Bell {
     #[cold]
     fn drain(&self) {
         if let Some((reader, _)) = self.pipe.get() {
-            // Two who told at once have written two bytes.
-            let _ = (&*reader).read(&mut [0; 64]);
+            let _writing = self.writing.lock();
+            if self.readable.swap(false, AcqRel) {
+                let _ = (&*reader).read(&mut [0; 8]);
+            }
         }
     }
 

@@ -49,10 +49,12 @@ struct Slot<T, S> {
     shared: Mutex<Option<Arc<S>>>,
 }
 
+type Chunk<T, S> = OnceLock<Box<[Slot<T, S>]>>;
+
 /// All handles of a kind.
 pub(crate) struct Table<T, S> {
     kind: Kind,
-    chunks: [OnceLock<Box<[Slot<T, S>]>>; CHUNKS],
+    chunks: [Chunk<T, S>; CHUNKS],
     /// Only ever locked with the process [alone](fork::alone).
     free: Mutex<Free>,
 }

@@ -125,3 +125,25 @@ fn threads_open_and_close_while_others_call() {
         assert_eq!(carnelian_close(engine.0), 0);
     });
 }
+
+#[test]
+fn threads_never_let_a_message_lie_that_the_descriptor_did_not_tell_of() {
+    const THREADS: usize = 8;
+    const EACH: usize = 200;
+    let engine = open();
+    let hears = engine.connect();
+    hears.run("SUBSCRIBE news");
+    assert!(!hears.is_woken(0));
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            let session = engine.connect();
+            scope.spawn(move || (0..EACH).for_each(|_| drop(session.run("PUBLISH news x"))));
+        }
+        let mut heard = 0;
+        while heard < THREADS * EACH {
+            assert!(hears.is_woken(20_000), "{heard} were heard, and there are more: {}", hears.take());
+            heard += hears.take().matches("message").count();
+        }
+        assert_eq!(heard, THREADS * EACH);
+    });
+}

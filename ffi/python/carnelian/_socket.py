@@ -21,7 +21,7 @@ from ._library import failure, ffi, lib
 from .engine import Engine
 from .errors import ClosedError, EngineError, ForkedError
 
-__all__ = ["ROOM", "SessionSocket"]
+__all__ = ["ROOM", "Descriptor", "SessionSocket", "why"]
 
 # Bytes that are taken at a time.
 ROOM = 32 * 1024
@@ -36,7 +36,7 @@ class SessionSocket:
         self.engine = engine
         self._lock = threading.Lock()
         self._timeout = timeout
-        self._wakeup: Optional[_Descriptor] = None
+        self._wakeup: Optional[Descriptor] = None
         self._stash = b""
         self._gone: Optional[type[EngineError]] = None
         self.room = ffi.new("char[]", ROOM)
@@ -170,14 +170,14 @@ class SessionSocket:
 
     # How it waits.
 
-    def _descriptor(self) -> "_Descriptor":
+    def _descriptor(self) -> "Descriptor":
         with self._lock:
             if self._wakeup is None:
                 number = lib.carnelian_wakeup_fd(self.handle)
                 if number < 0:
                     raise self.failure(-1)
                 # A descriptor of our own, so that nobody waits at one that has become somebody else's.
-                self._wakeup = _Descriptor(os.dup(number))
+                self._wakeup = Descriptor(os.dup(number))
             return self._wakeup
 
     def _wait(self, timeout: Optional[float]) -> None:
@@ -197,7 +197,7 @@ class SessionSocket:
             select.select([descriptor.number], [], [], timeout)
 
 
-class _Descriptor:
+class Descriptor:
     """A descriptor that is closed when nobody waits at it any more."""
 
     def __init__(self, number: int) -> None:

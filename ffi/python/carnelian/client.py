@@ -15,7 +15,6 @@ from ._options import client_options, pool_options, split, split_url
 from ._plain import PlainSet
 from .connection import UNSENT, WAITS, Connection
 from .engine import Engine, Path
-from .errors import EngineError
 from .pipeline import Pipeline
 from .pool import ConnectionPool
 
@@ -105,16 +104,14 @@ class Redis(PlainSet, redis.Redis):
 
         def give_up(error: Exception) -> None:
             connection.disconnect()
-            if isinstance(error, EngineError):
-                raise error
+            self.engine.check()
 
         return connection.retry.call_with_retry(attempt, give_up)
 
     def _close_connection(self, conn: Any, *why: Any) -> None:
         super()._close_connection(conn, *why)
-        if why and isinstance(why[0], EngineError):
-            # An engine that is gone does not come back: nothing to try again.
-            raise why[0]
+        # An engine that is gone does not come back: nothing to try again.
+        self.engine.check()
 
     def close(self) -> None:
         """Closes its connections, and the engine if it has opened it and nobody else uses it."""

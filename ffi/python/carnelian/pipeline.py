@@ -12,7 +12,7 @@ from redis.exceptions import ExecAbortError, ResponseError, WatchError
 from ._callbacks import called_back
 from ._plain import PlainSet
 from .connection import Connection
-from .errors import EngineError
+from .pool import ConnectionPool
 
 __all__ = ["Pipeline"]
 
@@ -23,6 +23,8 @@ _MULTI, _EXEC = ("MULTI",), ("EXEC",)
 
 class Pipeline(PlainSet, redis.client.Pipeline):
     """Commands that are sent together, in a transaction if so asked."""
+
+    connection_pool: ConnectionPool
 
     def _execute_pipeline(self, connection: Any, commands: list[Command], raise_on_error: bool) -> list[Any]:
         replies = self._ask_all(connection, commands, [arguments for arguments, _ in commands])
@@ -88,12 +90,10 @@ class Pipeline(PlainSet, redis.client.Pipeline):
 
     # An engine that is gone does not come back: nothing to try again.
 
-    def _disconnect_raise_on_watching(self, conn: Any, error: Any, *more: Any) -> None:
-        super()._disconnect_raise_on_watching(conn, error, *more)
-        if isinstance(error, EngineError):
-            raise error
+    def _disconnect_raise_on_watching(self, conn: Any, *why: Any) -> None:
+        super()._disconnect_raise_on_watching(conn, *why)
+        self.connection_pool.engine.check()
 
-    def _disconnect_reset_raise_on_watching(self, conn: Any, error: Any, *more: Any) -> None:
-        super()._disconnect_reset_raise_on_watching(conn, error, *more)
-        if isinstance(error, EngineError):
-            raise error
+    def _disconnect_reset_raise_on_watching(self, conn: Any, *why: Any) -> None:
+        super()._disconnect_reset_raise_on_watching(conn, *why)
+        self.connection_pool.engine.check()

@@ -45,7 +45,7 @@ class _EnginePool(redis.connection.ConnectionPool):
 
     def close(self) -> None:
         """Closes all connections, and the engine if the pool has opened it."""
-        super().close()
+        self.disconnect()
         if self._owns_engine:
             self.engine.close()
 

@@ -266,10 +266,14 @@ def test_commands_that_wait(r):
     began = time.monotonic()
     assert r.blpop("q", timeout=0.2) is None
     assert 0.15 < time.monotonic() - began < 3
-    threading.Timer(0.1, r.rpush, ["q", "x"]).start()
-    assert list(r.blpop("q", timeout=10)) == [b"q", b"x"]
-    threading.Timer(0.1, r.xadd, ["s", {"f": "v"}]).start()
-    assert r.xread({"s": "$"}, block=10_000)
+    for command, change in [
+        (lambda: list(r.blpop("q", timeout=10)) == [b"q", b"x"], lambda: r.rpush("q", "x")),
+        (lambda: r.xread({"s": "$"}, block=10_000), lambda: r.xadd("s", {"f": "v"})),
+    ]:
+        later = threading.Timer(0.1, change)
+        later.start()
+        assert command()
+        later.join()
 
 
 def test_a_client_may_wait_no_longer_than_it_says():

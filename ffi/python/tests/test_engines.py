@@ -63,7 +63,9 @@ def test_the_directory_is_free_once_nobody_has_the_engine(tmp_path, program):
     r = carnelian.Redis(tmp_path / "data")
     assert r.incr("n") == 1
     del r
-    gc.collect()
+    for _ in range(3):
+        # PyPy takes its time.
+        gc.collect()
     assert program(use, tmp_path / "data") == "2\n"
 
 
@@ -211,7 +213,7 @@ def test_a_clock_that_is_the_machines_is_not_turned():
 def test_engines_and_clients_are_not_pickled():
     with carnelian.Engine() as engine:
         for thing in [engine, carnelian.Redis(engine=engine)]:
-            with pytest.raises(TypeError):
+            with pytest.raises((TypeError, pickle.PicklingError)):
                 pickle.dumps(thing)
 
 

@@ -15,7 +15,7 @@ def programs():
             yield pytest.param(source, id=f"{readme.parent.name}-{number}")
 
 
-@pytest.mark.parametrize("source", programs())
+@pytest.mark.parametrize("source", list(programs()))
 def test_the_program_runs_as_it_is_printed(source, program):
     if "\ndef test_" in f"\n{source}":
         # A test: for pytest to run.

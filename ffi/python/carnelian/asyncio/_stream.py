@@ -7,11 +7,12 @@ Invariant: nothing here waits. The session is used by the loop's thread alone.
 """
 
 import asyncio
+import os
 from collections.abc import Iterable
 from typing import Any, Optional
 
 from .._library import ffi, lib
-from .._socket import ROOM, why
+from .._socket import ROOM, Descriptor, why
 from ..engine import Engine
 from ..errors import ClosedError, EngineError, ForkedError
 
@@ -29,7 +30,7 @@ class SessionStream:
         self.room = ffi.new("char[]", ROOM)
         self.bytes = ffi.buffer(self.room)
         self._gone: Optional[type[EngineError]] = None
-        self._watched = -1
+        self._watched: Optional[Descriptor] = None
         self.handle = engine.open_session(self)
 
     def begin(self) -> None:
@@ -37,8 +38,9 @@ class SessionStream:
         number = lib.carnelian_wakeup_fd(self.handle)
         if number < 0:
             raise self.failure(-1)
-        self.loop.add_reader(number, self.look)
-        self._watched = number
+        # A descriptor of our own: an engine that another thread closes must not take it from the loop.
+        self._watched = Descriptor(os.dup(number))
+        self.loop.add_reader(self._watched.number, self.look)
 
     def look(self) -> None:
         """Takes what is there to the reader."""
@@ -115,13 +117,13 @@ class SessionStream:
 
     def engine_forked(self) -> None:
         # The loop that there was is the parent's.
-        self._gone, self.handle, self._watched = ForkedError, ffi.NULL, -1
+        self._gone, self.handle = ForkedError, ffi.NULL
 
     def _end(self, why: Optional[type[EngineError]]) -> None:
-        if self._watched >= 0:
-            number, self._watched = self._watched, -1
+        watched, self._watched = self._watched, None
+        if watched is not None:
             try:
-                self.loop.remove_reader(number)
+                self.loop.remove_reader(watched.number)
             except RuntimeError:
                 # The loop is over.
                 pass

@@ -15,7 +15,6 @@ from .._options import client_options, pool_options, split, split_url
 from .._plain import PlainSet
 from ..connection import UNSENT, WAITS
 from ..engine import Engine, Path
-from ..errors import EngineError
 from .pipeline import Pipeline
 from .pool import ConnectionPool
 
@@ -113,13 +112,11 @@ class Redis(PlainSet, redis.asyncio.Redis):  # type: ignore[misc]  # its own bas
 
         async def give_up(error: Exception) -> None:
             await connection.disconnect()
-            if isinstance(error, EngineError):
-                raise error
+            self.engine.check()
 
         return await connection.retry.call_with_retry(attempt, give_up)
 
     async def _close_connection(self, conn: Any, *why: Any) -> None:
         await super()._close_connection(conn, *why)
-        if why and isinstance(why[0], EngineError):
-            # An engine that is gone does not come back: nothing to try again.
-            raise why[0]
+        # An engine that is gone does not come back: nothing to try again.
+        self.engine.check()

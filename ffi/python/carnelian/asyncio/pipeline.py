@@ -13,8 +13,8 @@ from redis.exceptions import ResponseError
 
 from .._callbacks import called_back
 from .._plain import PlainSet
-from ..errors import EngineError
 from .connection import Connection
+from .pool import ConnectionPool
 
 __all__ = ["Pipeline"]
 
@@ -23,6 +23,8 @@ Command = tuple[tuple[Union[str, bytes], ...], Mapping[str, Any]]
 
 class Pipeline(PlainSet, redis.asyncio.client.Pipeline):  # type: ignore[misc]  # its own bases disagree
     """Commands that are sent together, in a transaction if so asked."""
+
+    connection_pool: ConnectionPool
 
     async def _execute_pipeline(self, connection: Any, commands: list[Command], raise_on_error: bool) -> list[Any]:
         replies = await self._ask_all(connection, commands, [arguments for arguments, _ in commands])
@@ -62,12 +64,10 @@ class Pipeline(PlainSet, redis.asyncio.client.Pipeline):  # type: ignore[misc]  
 
     # An engine that is gone does not come back: nothing to try again.
 
-    async def _disconnect_raise_on_watching(self, conn: Any, error: Any, *more: Any) -> None:
-        await super()._disconnect_raise_on_watching(conn, error, *more)
-        if isinstance(error, EngineError):
-            raise error
+    async def _disconnect_raise_on_watching(self, conn: Any, *why: Any) -> None:
+        await super()._disconnect_raise_on_watching(conn, *why)
+        self.connection_pool.engine.check()
 
-    async def _disconnect_reset_raise_on_watching(self, conn: Any, error: Any, *more: Any) -> None:
-        await super()._disconnect_reset_raise_on_watching(conn, error, *more)
-        if isinstance(error, EngineError):
-            raise error
+    async def _disconnect_reset_raise_on_watching(self, conn: Any, *why: Any) -> None:
+        await super()._disconnect_reset_raise_on_watching(conn, *why)
+        self.connection_pool.engine.check()
