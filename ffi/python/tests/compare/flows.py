@@ -20,7 +20,6 @@ from redis.exceptions import (
     LockError,
     LockNotOwnedError,
     NoScriptError,
-    PubSubError,
     RedisError,
     ResponseError,
     TimeoutError,
