@@ -192,7 +192,7 @@ CASES = {
         r.object("encoding", "ints"),
         r.object("encoding", "zset"),
         r.object("refcount", "short"),
-        r.object("idletime", "short"),
+        near(100, r.object("idletime", "short")),
         r.object("encoding", "none"),
         fails(ResponseError, r.object("freq", "short")),
         fails(ResponseError, r.object("nothing", "short")),
