@@ -50,7 +50,7 @@ peers: ## the servers that we are compared with
 smoke: peers server ## redis-benchmark against our server
 	scripts/with-server scripts/smoke
 
-python: server ## the Python package; redis-py and Redlock against our server
+python: peers server ## the Python package; redis-py and Redlock against our server
 	scripts/wheel test
 	.venv/bin/mypy --config-file ffi/python/pyproject.toml ffi/python/carnelian
 	cd ffi/python/tests && $(CURDIR)/.venv/bin/pytest -q .

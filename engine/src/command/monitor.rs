@@ -41,21 +41,22 @@ impl Monitors {
     /// are not shown.
     #[cold]
     pub(super) fn show(&self, clock: &Clock, client: &Client, db: u32, command: &Command, args: &Args<'_>) {
-        if command.flags.intersects(Flags::ADMIN | Flags::SKIP_MONITOR) {
-            return;
+        if !command.flags.intersects(Flags::ADMIN | Flags::SKIP_MONITOR) {
+            self.tell(clock, db, &whose(client), args);
         }
-        let line = line(clock.micros(), db, &whose(client), &redacted(args));
-        self.clients.lock().iter().for_each(|client| client.push_raw(&line));
     }
 
     /// Shows a command that a script has called.
     #[cfg(feature = "lua")]
     #[cold]
     pub(super) fn show_of_script(&self, clock: &Clock, db: u32, command: &Command, args: &Args<'_>) {
-        if command.flags.intersects(Flags::ADMIN | Flags::SKIP_MONITOR) {
-            return;
+        if !command.flags.intersects(Flags::ADMIN | Flags::SKIP_MONITOR) {
+            self.tell(clock, db, "lua", args);
         }
-        let line = line(clock.micros(), db, "lua", &redacted(args));
+    }
+
+    fn tell(&self, clock: &Clock, db: u32, from: &str, args: &Args<'_>) {
+        let line = line(clock.micros(), db, from, &redacted(args));
         self.clients.lock().iter().for_each(|client| client.push_raw(&line));
     }
 
@@ -63,6 +64,17 @@ impl Monitors {
         let mut clients = self.clients.lock();
         change(&mut clients);
         self.on.store(!clients.is_empty(), Relaxed);
+    }
+}
+
+#[cfg(feature = "lua")]
+impl Context<'_> {
+    /// Shows the command that runs a script: before it runs, so that what the script calls comes behind it.
+    pub(super) fn show_to_monitors(&self, args: &Args<'_>) {
+        let monitors = &self.core.monitors;
+        if monitors.is_on() {
+            monitors.tell(self.core.keyspace.clock(), self.caller.db, &whose(&self.caller.client), args);
+        }
     }
 }
 

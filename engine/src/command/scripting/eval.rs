@@ -122,6 +122,7 @@ fn evalsha_ro(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>)
 }
 
 fn evaluate(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>, read_only: bool) -> Result<()> {
+    context.show_to_monitors(args);
     let keys = keys_of(args, Error::NOT_INTEGER)?;
     let sha = sha_of_source(args.get(1));
     let scripts = &context.core.scripts;
@@ -135,6 +136,7 @@ fn evaluate(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>, r
 }
 
 fn evaluate_known(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>, read_only: bool) -> Result<()> {
+    context.show_to_monitors(args);
     let sha = sha_of(args.get(1)).ok_or_else(no_script)?;
     let keys = keys_of(args, Error::NOT_INTEGER)?;
     let scripts = &context.core.scripts;

@@ -107,6 +107,7 @@ fn fcall_ro(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -
 }
 
 fn call(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>, read_only: bool) -> Result<()> {
+    context.show_to_monitors(args);
     let scripts = &context.core.scripts;
     scripts.with_machine(|machine| {
         let seen = scripts.look(std::mem::take(&mut machine.seen));

@@ -18,7 +18,7 @@ pub(super) fn of_script(source: &[u8]) -> Result<(Option<Promises>, usize)> {
     let mut words = words.iter().map(Vec::as_slice);
     let engine = words.next().unwrap_or_default();
     if engine != b"#!lua" {
-        return Err(Error::quoting("ERR Unexpected engine in script shebang: ", &engine[2.min(engine.len())..], ""));
+        return Err(Error::quoting("ERR Unexpected engine in script shebang: ", engine, ""));
     }
     let mut promises = Promises::empty();
     for word in words {
@@ -129,7 +129,7 @@ mod tests {
         let both = Promises::NO_WRITES | Promises::ALLOW_STALE;
         assert_eq!(flags("#!lua  flags=no-writes,,allow-stale\n"), Ok((Some(both), 35)));
         assert_eq!(flags("#!lua"), Err("ERR Invalid script shebang".into()));
-        assert_eq!(flags("#!js\n"), Err("ERR Unexpected engine in script shebang: js".into()));
+        assert_eq!(flags("#!js\n"), Err("ERR Unexpected engine in script shebang: #!js".into()));
         assert_eq!(flags("#!lua x=1\n"), Err("ERR Unknown lua shebang option: x=1".into()));
         assert_eq!(flags("#!lua flags=x\n"), Err("ERR Unexpected flag in script shebang: x".into()));
     }
