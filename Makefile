@@ -60,7 +60,7 @@ node: server ## BullMQ against our server
 	scripts/node
 	scripts/with-server node --test --test-concurrency=1 --test-reporter=spec tests/node/*.test.mjs
 
-ffi: peers ## C examples against the installed library, under valgrind
+ffi: peers server ## C examples against the installed library, under valgrind
 	scripts/c-examples
 
 shuttle: ## many interleavings of threads on a stripe, tried one by one
