@@ -157,6 +157,32 @@ fn a_library_keeps_its_variables_from_call_to_call_and_others_come_and_go_beside
 }
 
 #[test]
+fn threads_share_the_variables_of_a_library() {
+    const EACH: u64 = 200;
+    let (engine, _) = engine(3);
+    text(&engine, &["FUNCTION", "LOAD", LIBRARY]);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let engine = &engine;
+            scope.spawn(move || {
+                for n in 0..EACH {
+                    text(engine, &["FCALL", "count", "1", "n", "1"]);
+                    // What others do meanwhile: new scripts, and those that only read.
+                    assert_eq!(
+                        text(engine, &["EVAL", &format!("return {n} + {thread}000"), "0"]),
+                        (n + thread * 1000).to_string()
+                    );
+                    text(engine, &["SCRIPT", "LOAD", &format!("return {n} - {thread}")]);
+                    text(engine, &["EVAL_RO", "return redis.call('GET', KEYS[1])", "1", "n"]);
+                }
+            });
+        }
+    });
+    assert_eq!(text(&engine, &["GET", "n"]), (4 * EACH).to_string());
+    assert_eq!(text(&engine, &["FCALL", "calls", "0"]), (4 * EACH).to_string());
+}
+
+#[test]
 fn scripts_are_parts_of_transactions_and_wait_for_nothing() {
     let (engine, _) = engine(3);
     let mut client = Client::new(&engine);

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::Scripts;
 use super::cache::{Known, Sha, sha_of, sha_of_source};
 use super::machine::Machine;
-use super::run::{Program, run};
+use super::run::{Find, Program, run};
 use super::running::Kind;
-use super::shebang::Promises;
 use crate::codec::num;
 use crate::command::introspection;
 use crate::command::{Args, Categories, Context, Flags, Group, KeyFlags, KeySpec, Reply, Run, Spec};
 use crate::error::{Error, Result};
+use crate::keyspace::Access;
 
 const BASE: Flags = Flags::NOSCRIPT.union(Flags::STALE).union(Flags::SKIP_MONITOR).union(Flags::NO_MANDATORY_KEYS);
 const KEYS: KeyFlags = KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::UPDATE);
@@ -125,72 +125,112 @@ fn evaluate(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>, r
     context.show_to_monitors(args);
     let keys = keys_of(args, Error::NOT_INTEGER)?;
     let sha = sha_of_source(args.get(1));
-    let scripts = &context.core.scripts;
-    scripts.with_machine(|machine| {
-        let promises = match machine.promises(&sha) {
-            Some(promises) => promises,
-            None => scripts.learn(machine, &sha, args.get(1), false)?,
-        };
-        evaluate_on(machine, context, &sha, promises, args, keys, reply, read_only)
-    })
+    let evaluation = Evaluation { sha, args: *args, keys, read_only };
+    evaluation.run(context, reply, |scripts| scripts.find_or_read(&sha, args.get(1)))
 }
 
 fn evaluate_known(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>, read_only: bool) -> Result<()> {
     context.show_to_monitors(args);
     let sha = sha_of(args.get(1)).ok_or_else(no_script)?;
     let keys = keys_of(args, Error::NOT_INTEGER)?;
-    let scripts = &context.core.scripts;
-    scripts.with_machine(|machine| {
-        let promises = match machine.promises(&sha) {
-            Some(promises) => promises,
-            None => {
-                let known = scripts.cache.lock().get(&sha).ok_or_else(no_script)?;
-                machine.compile(&sha, &known)?;
-                known.promises
-            }
-        };
-        evaluate_on(machine, context, &sha, promises, args, keys, reply, read_only)
-    })
+    let evaluation = Evaluation { sha, args: *args, keys, read_only };
+    evaluation.run(context, reply, |scripts| Ok((scripts.cache.lock().get(&sha).ok_or_else(no_script)?, false)))
 }
 
-#[expect(clippy::too_many_arguments, reason = "what both have found out")]
-fn evaluate_on(
-    machine: &mut Machine,
-    context: &mut Context<'_>,
-    sha: &Sha,
-    promises: Option<Promises>,
-    args: &Args<'_>,
+/// A script that is to be run.
+struct Evaluation<'a> {
+    sha: Sha,
+    args: Args<'a>,
     keys: std::ops::Range<usize>,
-    reply: &mut Reply<'_>,
     read_only: bool,
-) -> Result<()> {
-    let name = std::str::from_utf8(sha).unwrap_or_default();
-    let program = Program { kind: Kind::Script, name, promises, read_only, command: *args, keys };
-    run(context, &program, machine, &|machine, _| machine.script(sha).ok_or_else(no_script), reply)
+}
+
+impl Evaluation<'_> {
+    /// Runs the script, which `look_up` finds unless the thread's own machine has it, and says whether it is a new one.
+    fn run(
+        self,
+        context: &mut Context<'_>,
+        reply: &mut Reply<'_>,
+        look_up: impl FnOnce(&Scripts) -> Result<(Arc<Known>, bool)>,
+    ) -> Result<()> {
+        let sha = self.sha;
+        let name = std::str::from_utf8(&sha).unwrap_or_default();
+        let program = |promises| Program {
+            kind: Kind::Script,
+            name,
+            promises,
+            read_only: self.read_only,
+            command: self.args,
+            keys: self.keys.clone(),
+        };
+        let scripts = &context.core.scripts;
+        if !scripts.keys_are_declared() {
+            let (known, is_new) = look_up(scripts)?;
+            let find: &Find<'_> = &|machine, _| {
+                scripts.compile(machine, &sha, &known, is_new)?;
+                machine.script(&sha).ok_or_else(no_script)
+            };
+            return run(context, &program(known.promises), None, find, reply);
+        }
+        scripts.with_machine(|machine| {
+            let promises = match machine.promises(&sha) {
+                Some(promises) => promises,
+                None => {
+                    let (known, is_new) = look_up(scripts)?;
+                    scripts.compile(machine, &sha, &known, is_new)?;
+                    known.promises
+                }
+            };
+            let find: &Find<'_> = &|machine, _| machine.script(&sha).ok_or_else(no_script);
+            run(context, &program(promises), Some(machine), find, reply)
+        })
+    }
 }
 
 fn script_load(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Result<()> {
-    let scripts = &context.core.scripts;
-    let sha = sha_of_source(args.get(2));
-    scripts.with_machine(|machine| scripts.learn(machine, &sha, args.get(2), true))?;
+    let core = context.core;
+    let (scripts, sha) = (&core.scripts, sha_of_source(args.get(2)));
+    let (known, _) = scripts.find_or_read(&sha, args.get(2))?;
+    let load = || {
+        scripts.with_machine(|machine| {
+            machine.compile(&sha, &known)?;
+            let known = scripts.cache.lock().add(sha, known.clone(), true);
+            // Another thread may have been first.
+            machine.compile(&sha, &known)
+        })
+    };
+    if scripts.keys_are_declared() {
+        load()?;
+    } else {
+        // No run meanwhile is to find its machine taken.
+        context.on_everything(Access::Read, |_| load())?;
+    }
     reply.bulk(&sha);
     Ok(())
 }
 
 impl Scripts {
-    /// Makes a script known, and tells what it promises.
+    /// The script of a source, and whether it is a new one, that has yet to be compiled and made known.
     ///
     /// # Errors
-    /// If it is not Lua, or promises what nobody understands.
-    fn learn(&self, machine: &mut Machine, sha: &Sha, source: &[u8], loaded: bool) -> Result<Option<Promises>> {
+    /// If its first line cannot be understood.
+    fn find_or_read(&self, sha: &Sha, source: &[u8]) -> Result<(Arc<Known>, bool)> {
         let known = self.cache.lock().get(sha);
-        let known = known.map_or_else(|| Known::new(source).map(Arc::new), Ok)?;
-        // Only what is Lua becomes known.
-        machine.compile(sha, &known)?;
-        let known = self.cache.lock().add(*sha, known, loaded);
-        // Another thread may have been first.
-        machine.compile(sha, &known)?;
-        Ok(known.promises)
+        known.map_or_else(|| Ok((Arc::new(Known::new(source)?), true)), |known| Ok((known, false)))
+    }
+
+    /// Compiles a script; a new one becomes known with that.
+    ///
+    /// # Errors
+    /// If it is not Lua.
+    fn compile(&self, machine: &mut Machine, sha: &Sha, known: &Arc<Known>, is_new: bool) -> Result<()> {
+        machine.compile(sha, known)?;
+        if is_new {
+            let known = self.cache.lock().add(*sha, known.clone(), false);
+            // Another thread may have been first.
+            machine.compile(sha, &known)?;
+        }
+        Ok(())
     }
 }
 

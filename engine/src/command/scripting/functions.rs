@@ -109,9 +109,12 @@ fn fcall_ro(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) -
 fn call(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>, read_only: bool) -> Result<()> {
     context.show_to_monitors(args);
     let scripts = &context.core.scripts;
+    if !scripts.keys_are_declared() {
+        return call_of(&scripts.libraries(), None, context, args, reply, read_only);
+    }
     scripts.with_machine(|machine| {
         let seen = scripts.look(std::mem::take(&mut machine.seen));
-        let result = call_of(&seen.libraries, machine, context, args, reply, read_only);
+        let result = call_of(&seen.libraries, Some(machine), context, args, reply, read_only);
         machine.seen = seen;
         result
     })
@@ -119,7 +122,7 @@ fn call(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>, read_
 
 fn call_of(
     libraries: &Libraries,
-    machine: &mut Machine,
+    machine: Option<&mut Machine>,
     context: &mut Context<'_>,
     args: &Args<'_>,
     reply: &mut Reply<'_>,

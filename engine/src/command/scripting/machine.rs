@@ -24,6 +24,8 @@ const PRUNE_AFTER: usize = 1_000;
 
 /// See the module.
 pub(super) struct Machine {
+    /// Which one it is: 0 for the first that was made.
+    pub(super) number: usize,
     /// For EVAL.
     scripts: Interpreter,
     compiled: HashMap<Sha, Compiled, RandomState>,
@@ -68,8 +70,9 @@ pub(super) struct Buffers {
 }
 
 impl Machine {
-    pub(super) fn new() -> Result<Self> {
+    pub(super) fn new(number: usize) -> Result<Self> {
         Ok(Self {
+            number,
             scripts: Interpreter::new(Dialect::Scripts)?,
             compiled: HashMap::with_hasher(RandomState::new()),
             prune_at: PRUNE_AFTER,

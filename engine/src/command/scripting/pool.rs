@@ -1,7 +1,8 @@
 //! The machines that run nothing just now.
 //!
-//! While scripts take all stripes, runs that change something follow one another, and the machine that was given back
-//! last is the next to be taken: so one does everything, and what a library keeps in variables of its own is kept there.
+//! While scripts take all stripes, runs that may change something follow one another, and take the first machine that there
+//! is: so one does everything, and what a library keeps in variables of its own is kept there. Others are for runs at the
+//! same time, of scripts that only read.
 //! Under `script-keys-declared` runs go on at once, and each thread has a machine of its own: its memory stays in the
 //! caches of the core that the thread runs on, and taking it meets nobody.
 
@@ -26,13 +27,20 @@ type Place = CachePadded<Mutex<Option<Box<Machine>>>>;
 /// See the module.
 pub(super) struct Pool {
     of_threads: Box<[Place]>,
+    /// The first one at the end.
     #[expect(clippy::vec_box, reason = "as for a place")]
     of_all: Mutex<Vec<Box<Machine>>>,
+    /// How many were made.
+    made: AtomicUsize,
 }
 
 impl Default for Pool {
     fn default() -> Self {
-        Self { of_threads: (0..THREADS).map(|_| Place::default()).collect(), of_all: Mutex::default() }
+        Self {
+            of_threads: (0..THREADS).map(|_| Place::default()).collect(),
+            of_all: Mutex::default(),
+            made: AtomicUsize::new(0),
+        }
     }
 }
 
@@ -44,7 +52,8 @@ impl Pool {
     pub(super) fn with<R>(&self, own: bool, run: impl FnOnce(&mut Machine) -> Result<R>) -> Result<R> {
         let mine = if own { self.place().lock().take() } else { None };
         let free = mine.or_else(|| self.of_all.lock().pop());
-        let mut machine = free.map_or_else(|| Machine::new().map(Box::new), Ok)?;
+        let make = || Machine::new(self.made.fetch_add(1, Relaxed)).map(Box::new);
+        let mut machine = free.map_or_else(make, Ok)?;
         let result = run(&mut machine);
         self.give(machine, own);
         result
@@ -58,7 +67,9 @@ impl Pool {
                 return;
             }
         }
-        self.of_all.lock().push(machine);
+        let mut all = self.of_all.lock();
+        let place = all.partition_point(|other| other.number > machine.number);
+        all.insert(place, machine);
     }
 
     /// Does something to all machines that run nothing. O(machines).

@@ -70,19 +70,22 @@ impl Program<'_> {
     }
 }
 
-/// Runs a program and writes its reply.
+/// Runs a program and writes its reply: on a machine that the caller has, or on one that is taken when everything is
+/// locked, so that no other run meanwhile has to take another one.
 pub(super) fn run(
     context: &mut Context<'_>,
     program: &Program<'_>,
-    machine: &mut Machine,
+    machine: Option<&mut Machine>,
     find: &Find<'_>,
     reply: &mut Reply<'_>,
 ) -> Result<()> {
     let Context { core, caller, now, position, held } = context;
     let (core, now) = (*core, *now);
     if let Some(held) = held {
-        let mut result = Err(Error::REENTERED);
-        held.on(&mut |view| result = run_on(core, caller, view, now, program, false, machine, find, reply));
+        let (mut result, mut machine) = (Err(Error::REENTERED), machine);
+        held.on(&mut |view| {
+            result = run_on(core, caller, view, now, program, false, machine.as_deref_mut(), find, reply);
+        });
         return result;
     }
     caller.time = None;
@@ -107,11 +110,32 @@ fn run_on(
     now: u64,
     program: &Program<'_>,
     is_full: bool,
-    machine: &mut Machine,
+    machine: Option<&mut Machine>,
     find: &Find<'_>,
     reply: &mut Reply<'_>,
 ) -> Result<()> {
     program.check(core, is_full)?;
+    match machine {
+        Some(machine) => run_with(core, caller, view, now, program, is_full, machine, find, reply),
+        None => core
+            .scripts
+            .machines
+            .with(false, |machine| run_with(core, caller, view, now, program, is_full, machine, find, reply)),
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "what a run needs, told apart only here")]
+fn run_with(
+    core: &Core,
+    caller: &mut Caller,
+    view: &mut View<'_>,
+    now: u64,
+    program: &Program<'_>,
+    is_full: bool,
+    machine: &mut Machine,
+    find: &Find<'_>,
+    reply: &mut Reply<'_>,
+) -> Result<()> {
     let (db, resp3) = (caller.db, caller.resp3);
     let buffers = std::mem::take(&mut machine.buffers);
     let mut host = Runner::new(core, caller, view, now, program, is_full, buffers);
