@@ -376,11 +376,17 @@ fn scripts_without_memory_to_write_to_are_refused_where_redis_refuses_them() {
     let run = |source: &str| text(&engine, &["EVAL", source, "0"]);
     assert_eq!(run("return redis.call('STRLEN', 'a') > 0"), "1");
     assert!(run("return redis.call('SET', 'b', 1)").starts_with("OOM command not allowed"));
-    assert!(run("#!lua\nreturn 1").starts_with("OOM allow-oom flag is not set on the script"));
+    let full = "OOM command not allowed when used memory > 'maxmemory'.";
+    // Before anything else is looked at, as in all real servers.
+    assert_eq!(run("#!lua\nreturn 1"), full);
+    assert_eq!(run("#!lua\nreturn ("), full);
+    let sha = text(&engine, &["EVAL", "return redis.sha1hex('#!lua\\nreturn 1')", "0"]);
+    assert_eq!(engine.execute(&["SCRIPT", "EXISTS", &sha]), Ok(Value::Array(vec![Value::Int(0)])));
     assert_eq!(run("#!lua flags=no-writes\nreturn 1"), "1");
     assert_eq!(run("#!lua flags=allow-oom\nreturn redis.call('SET', 'b', 1)"), "OK");
     assert!(run("#!lua flags=no-writes\nreturn redis.call('SET', 'b', 1)").contains("read-only scripts"));
-    assert_eq!(text(&engine, &["EVAL_RO", "#!lua\nreturn 1", "0"]), {
+    assert_eq!(text(&engine, &["EVAL_RO", "#!lua\nreturn 1", "0"]), full);
+    assert_eq!(text(&engine, &["EVAL_RO", "#!lua flags=allow-oom\nreturn 1", "0"]), {
         "ERR Can not execute a script with write flag using *_ro command."
     });
 }

@@ -95,7 +95,9 @@ impl Machine {
     pub(super) fn compile(&mut self, sha: &Sha, known: &Known) -> Result<()> {
         if let Some(old) = self.compiled.get_mut(sha) {
             // The same text, which may have been forgotten meanwhile.
-            old.life = known.life.clone();
+            if !Arc::ptr_eq(&old.life, &known.life) {
+                old.life = known.life.clone();
+            }
             return Ok(());
         }
         if self.compiled.len() >= self.prune_at {

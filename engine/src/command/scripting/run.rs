@@ -48,23 +48,20 @@ impl Program<'_> {
         self.read_only || self.promises(Promises::NO_WRITES)
     }
 
-    /// Refuses what cannot be run just now. A script that says nothing about itself runs up to the command that cannot be.
+    /// Refuses what cannot be run just now, in the order and the words of real servers. A script that says nothing about
+    /// itself runs up to the command that cannot be.
     fn check(&self, core: &Core, is_full: bool) -> Result<()> {
-        if self.promises.is_none() {
+        if self.promises.is_none() || self.promises(Promises::NO_WRITES) {
             return Ok(());
         }
-        if !self.promises(Promises::NO_WRITES) {
-            if self.read_only {
-                return Err(Error::new("ERR Can not execute a script with write flag using *_ro command."));
-            }
-            if let Some(error) = core.refuses_writes() {
-                return Err(error);
-            }
-            if is_full && !self.promises(Promises::ALLOW_OOM) {
-                return Err(Error::new(
-                    "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
-                ));
-            }
+        if is_full && !self.promises(Promises::ALLOW_OOM) {
+            return Err(Error::OUT_OF_MEMORY);
+        }
+        if let Some(error) = core.refuses_writes() {
+            return Err(error);
+        }
+        if self.read_only {
+            return Err(Error::new("ERR Can not execute a script with write flag using *_ro command."));
         }
         Ok(())
     }
@@ -84,7 +81,8 @@ pub(super) fn run(
     if let Some(held) = held {
         let (mut result, mut machine) = (Err(Error::REENTERED), machine);
         held.on(&mut |view| {
-            result = run_on(core, caller, view, now, program, false, machine.as_deref_mut(), find, reply);
+            let runner = Runner::new(core, caller, view, now, program, false);
+            result = runner.run(machine.as_deref_mut(), find, reply);
         });
         return result;
     }
@@ -96,73 +94,10 @@ pub(super) fn run(
     if caller.no_touch {
         view.no_touch();
     }
-    let result = run_on(core, caller, &mut view, now, program, is_full, machine, find, reply);
+    let result = Runner::new(core, caller, &mut view, now, program, is_full).run(machine, find, reply);
     caller.reads += view.take_reads();
     *position = (*position).max(view.close());
     result
-}
-
-#[expect(clippy::too_many_arguments, reason = "what a run needs, told apart only here")]
-fn run_on(
-    core: &Core,
-    caller: &mut Caller,
-    view: &mut View<'_>,
-    now: u64,
-    program: &Program<'_>,
-    is_full: bool,
-    machine: Option<&mut Machine>,
-    find: &Find<'_>,
-    reply: &mut Reply<'_>,
-) -> Result<()> {
-    program.check(core, is_full)?;
-    match machine {
-        Some(machine) => run_with(core, caller, view, now, program, is_full, machine, find, reply),
-        None => core
-            .scripts
-            .machines
-            .with(false, |machine| run_with(core, caller, view, now, program, is_full, machine, find, reply)),
-    }
-}
-
-#[expect(clippy::too_many_arguments, reason = "what a run needs, told apart only here")]
-fn run_with(
-    core: &Core,
-    caller: &mut Caller,
-    view: &mut View<'_>,
-    now: u64,
-    program: &Program<'_>,
-    is_full: bool,
-    machine: &mut Machine,
-    find: &Find<'_>,
-    reply: &mut Reply<'_>,
-) -> Result<()> {
-    let (db, resp3) = (caller.db, caller.resp3);
-    let buffers = std::mem::take(&mut machine.buffers);
-    let mut host = Runner::new(core, caller, view, now, program, is_full, buffers);
-    let outcome = find(machine, &mut host).map_err(Outcome::Refused).and_then(|(interpreter, script)| {
-        let argv = program.command.all();
-        let call = Call {
-            script,
-            name: program.name,
-            keys: argv.get(program.keys.clone()).unwrap_or_default(),
-            args: argv.get(program.keys.end..).unwrap_or_default(),
-        };
-        interpreter.run(call, &mut host, &mut Answer(reply)).map_err(Outcome::Failed)
-    });
-    machine.buffers = host.end();
-    // What a script selects is its own affair.
-    if caller.db != db {
-        caller.select(db);
-    }
-    caller.resp3 = resp3;
-    match outcome {
-        Ok(()) => Ok(()),
-        Err(Outcome::Refused(error) | Outcome::Failed(Failure { error, counted: false })) => Err(error),
-        Err(Outcome::Failed(Failure { error, counted: true })) => {
-            reply.error(&error);
-            Ok(())
-        }
-    }
 }
 
 /// Why there was no value.
@@ -202,7 +137,6 @@ impl<'a, 'v> Runner<'a, 'v> {
         now: u64,
         program: &'a Program<'a>,
         is_full: bool,
-        buffers: Buffers,
     ) -> Self {
         Self {
             core,
@@ -212,7 +146,7 @@ impl<'a, 'v> Runner<'a, 'v> {
             program,
             is_full,
             wrote: false,
-            buffers,
+            buffers: Buffers::default(),
             watch: Stopwatch::start(),
             counted: None,
             streak: Streak::default(),
@@ -231,9 +165,42 @@ impl<'a, 'v> Runner<'a, 'v> {
         self.counted = command;
     }
 
-    /// The end of the run. What it has borrowed of its machine goes back.
-    fn end(mut self) -> Buffers {
-        std::mem::take(&mut self.buffers)
+    fn run(self, machine: Option<&mut Machine>, find: &Find<'_>, reply: &mut Reply<'_>) -> Result<()> {
+        self.program.check(self.core, self.is_full)?;
+        match machine {
+            Some(machine) => self.run_on(machine, find, reply),
+            None => self.core.scripts.machines.with(false, |machine| self.run_on(machine, find, reply)),
+        }
+    }
+
+    fn run_on(mut self, machine: &mut Machine, find: &Find<'_>, reply: &mut Reply<'_>) -> Result<()> {
+        let (db, resp3) = (self.caller.db, self.caller.resp3);
+        self.buffers = std::mem::take(&mut machine.buffers);
+        let program = self.program;
+        let outcome = find(machine, &mut self).map_err(Outcome::Refused).and_then(|(interpreter, script)| {
+            let argv = program.command.all();
+            let call = Call {
+                script,
+                name: program.name,
+                keys: argv.get(program.keys.clone()).unwrap_or_default(),
+                args: argv.get(program.keys.end..).unwrap_or_default(),
+            };
+            interpreter.run(call, &mut self, &mut Answer(reply)).map_err(Outcome::Failed)
+        });
+        machine.buffers = std::mem::take(&mut self.buffers);
+        // What a script selects is its own affair.
+        if self.caller.db != db {
+            self.caller.select(db);
+        }
+        self.caller.resp3 = resp3;
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(Outcome::Refused(error) | Outcome::Failed(Failure { error, counted: false })) => Err(error),
+            Err(Outcome::Failed(Failure { error, counted: true })) => {
+                reply.error(&error);
+                Ok(())
+            }
+        }
     }
 
     /// The command of some arguments, if a script may call it, and this one now.
