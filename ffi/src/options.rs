@@ -62,7 +62,7 @@ fn check(path: Option<&Path>, name: &str, value: &str) -> Result<()> {
     };
     let value = entry.directive.parse(value).map_err(|why| refused(name, &why))?;
     if entry.effect == Effect::Refused && value != entry.directive.default {
-        return Err(refused(name, "not supported yet, and doing without it would do harm"));
+        return Err(refused(name, directives::REFUSAL));
     }
     Ok(())
 }

@@ -13,8 +13,7 @@ use std::time::{Duration, Instant};
 use carnelian::aof::Log;
 use carnelian::command::{Client, Output};
 use carnelian::session::{Session, Status};
-use carnelian_server::directives;
-use carnelian_server::directives::output_limits::OutputLimits;
+use carnelian_server::Limits;
 
 use crate::bell::{Bell, Callback};
 use crate::engine;
@@ -179,7 +178,7 @@ pub(crate) fn on_wakeup(handle: usize, callback: Option<Callback>) -> Result<()>
 
 impl Driver {
     fn new(session: Session, shared: Arc<Shared>) -> Self {
-        let limits = Limits::read(&session);
+        let limits = Limits::read(session.core());
         Self {
             session,
             shared,
@@ -307,11 +306,10 @@ impl Driver {
     }
 
     fn keep_to_limits(&mut self) {
-        self.limits.refresh(&self.session);
-        let (limits, client) = (&self.limits, &self.shared.client);
-        let output = if client.is_subscriber() { limits.output.pubsub } else { limits.output.normal };
+        self.limits.refresh(self.session.core());
+        let limits = &self.limits;
         let sockets = &self.session.core().stats.sockets;
-        if self.output.len() > output.hard {
+        if self.output.len() > limits.output_of(&self.shared.client).hard {
             sockets.output_limit.fetch_add(1, Relaxed);
             self.hang_up();
         } else if self.input.len() > limits.query {
@@ -466,30 +464,5 @@ impl Drop for Leaving<'_> {
             self.driver.hang_up();
         }
         self.driver.leave();
-    }
-}
-
-/// What a session's buffers may take, as the directives have it: read again whenever one of them has changed.
-struct Limits {
-    generation: u64,
-    query: usize,
-    output: OutputLimits,
-}
-
-impl Limits {
-    fn read(session: &Session) -> Self {
-        let config = &session.core().config;
-        // The generation first: a change while the rest is read makes it be read again.
-        let generation = config.generation();
-        let query = usize::try_from(directives::int(config, "client-query-buffer-limit")).unwrap_or(usize::MAX);
-        let output = OutputLimits::parse(&directives::value(config, "client-output-buffer-limit")).unwrap_or_default();
-        Self { generation, query, output }
-    }
-
-    #[inline]
-    fn refresh(&mut self, session: &Session) {
-        if self.generation != session.core().config.generation() {
-            *self = Self::read(session);
-        }
     }
 }

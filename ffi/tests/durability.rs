@@ -3,16 +3,19 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod common;
+#[path = "../../server/tests/gate/mod.rs"]
+mod gate;
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use carnelian::aof::{Disk, Store, StoreKind};
+use carnelian::aof::{Store, StoreKind};
 use carnelian::{Durability, Options};
 use common::{Engine, Folder, request, try_open};
+use gate::{Gate, Gated};
 
 /// Who is started anew by the tests below, and embeds an engine until it is killed.
 const WRITER: &str = "CARNELIAN_FFI_WRITER";
@@ -80,48 +83,6 @@ fn nothing_acknowledged_is_lost_under_everysec() {
 #[test]
 fn nothing_acknowledged_is_lost_under_no() {
     survives_kills("no");
-}
-
-/// A disk whose syncs wait while the gate is shut.
-#[derive(Default)]
-struct Gate {
-    is_shut: Mutex<bool>,
-    opened: Condvar,
-}
-
-impl Gate {
-    fn shut(&self, is_shut: bool) {
-        *self.is_shut.lock().unwrap() = is_shut;
-        self.opened.notify_all();
-    }
-}
-
-impl Disk for Gate {
-    fn sync(&self) -> io::Result<()> {
-        let is_shut = self.is_shut.lock().unwrap();
-        drop(self.opened.wait_while(is_shut, |is_shut| *is_shut).unwrap());
-        Ok(())
-    }
-}
-
-struct Gated {
-    gate: Arc<Gate>,
-    len: u64,
-}
-
-impl Store for Gated {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.len += bytes.len() as u64;
-        Ok(())
-    }
-
-    fn len(&self) -> u64 {
-        self.len
-    }
-
-    fn disk(&self) -> Arc<dyn Disk> {
-        self.gate.clone()
-    }
 }
 
 #[test]

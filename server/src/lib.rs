@@ -22,4 +22,5 @@ mod server;
 mod tools;
 
 pub use host::Handle;
+pub use net::Limits;
 pub use server::{Config, Server, serve};

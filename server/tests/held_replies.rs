@@ -1,57 +1,18 @@
 //! Under `appendfsync always`, a server sends nothing that rests on changes which are not on the disk yet.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use std::io::{self, ErrorKind, Read, Write};
+mod gate;
+
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use carnelian::aof::{Disk, Store, StoreKind};
+use carnelian::aof::{Store, StoreKind};
 use carnelian::{Durability, Engine, Options};
 use carnelian_server::{Config, Server, directives, serve};
-
-/// A disk whose syncs wait while the gate is shut.
-#[derive(Default)]
-struct Gate {
-    is_shut: Mutex<bool>,
-    opened: Condvar,
-}
-
-impl Gate {
-    fn shut(&self, is_shut: bool) {
-        *self.is_shut.lock().unwrap() = is_shut;
-        self.opened.notify_all();
-    }
-}
-
-impl Disk for Gate {
-    fn sync(&self) -> io::Result<()> {
-        let is_shut = self.is_shut.lock().unwrap();
-        drop(self.opened.wait_while(is_shut, |is_shut| *is_shut).unwrap());
-        Ok(())
-    }
-}
-
-struct Gated {
-    gate: Arc<Gate>,
-    len: u64,
-}
-
-impl Store for Gated {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.len += bytes.len() as u64;
-        Ok(())
-    }
-
-    fn len(&self) -> u64 {
-        self.len
-    }
-
-    fn disk(&self) -> Arc<dyn Disk> {
-        self.gate.clone()
-    }
-}
+use gate::{Gate, Gated};
 
 struct Folder(std::path::PathBuf, Arc<Gate>);
 

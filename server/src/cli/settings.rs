@@ -54,7 +54,7 @@ fn set(
     warnings: &mut Vec<String>,
 ) -> Result<(), ConfError> {
     if let "rename-command" | "user" | "loadmodule" = &*line.name {
-        return Err(line.error("not supported yet, and doing without it would do harm"));
+        return Err(line.error(directives::REFUSAL));
     }
     let Some(&directive) = core.config.directive(&line.name) else {
         return if line.name == "databases" { Ok(()) } else { Err(line.error(BAD)) };
@@ -84,7 +84,7 @@ fn set(
     if value != directive.default {
         match entry.map(|e| e.effect) {
             Some(Effect::Refused) => {
-                return Err(line.error("not supported yet, and doing without it would do harm"));
+                return Err(line.error(directives::REFUSAL));
             }
             Some(Effect::Nothing(why)) => {
                 warnings.push(format!("'{}' has no effect: {why}", directive.name));

@@ -34,6 +34,9 @@ pub enum Effect {
     Refused,
 }
 
+/// What is said of a directive that is [`Effect::Refused`].
+pub const REFUSAL: &str = "not supported yet, and doing without it would do harm";
+
 /// A directive of the server.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {

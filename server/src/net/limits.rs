@@ -8,14 +8,14 @@ use carnelian::command::{Client, Core};
 use crate::directives;
 use crate::directives::output_limits::{OutputLimit, OutputLimits};
 
-/// The limits in force.
+/// The limits in force, for whoever drives sessions.
 #[derive(Debug)]
-pub(crate) struct Limits {
+pub struct Limits {
     generation: u64,
     /// `timeout`: milliseconds of silence after which a connection ends; 0 for never.
     pub(crate) timeout: u64,
-    /// `client-query-buffer-limit`.
-    pub(crate) query: usize,
+    /// `client-query-buffer-limit`: bytes of requests that may wait for their end.
+    pub query: usize,
     /// `client-output-buffer-limit`.
     pub(crate) output: OutputLimits,
     /// `maxclients`.
@@ -40,7 +40,7 @@ fn clients_memory(core: &Core) -> usize {
 
 impl Limits {
     /// The limits of an engine's directives.
-    pub(crate) fn read(core: &Core) -> Self {
+    pub fn read(core: &Core) -> Self {
         // The generation first: a change while the rest is read makes it be read again.
         let generation = core.config.generation();
         let int = |name| usize::try_from(directives::int(&core.config, name)).unwrap_or(0);
@@ -60,13 +60,13 @@ impl Limits {
     }
 
     /// The limit of a client's unsent replies, by its class.
-    pub(crate) fn output_of(&self, client: &Client) -> OutputLimit {
+    pub fn output_of(&self, client: &Client) -> OutputLimit {
         if client.is_subscriber() { self.output.pubsub } else { self.output.normal }
     }
 
     /// Reads the limits again if a directive has changed.
     #[inline]
-    pub(crate) fn refresh(&mut self, core: &Core) {
+    pub fn refresh(&mut self, core: &Core) {
         if self.generation != core.config.generation() {
             *self = Self::read(core);
         }

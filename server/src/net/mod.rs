@@ -13,7 +13,7 @@ mod stream;
 
 pub(crate) use accept::Acceptor;
 pub(crate) use event_loop::{EventLoop, Shared, look_after};
-pub(crate) use limits::Limits;
+pub use limits::Limits;
 pub(crate) use listen::Listener;
 pub(crate) use mailbox::Mailbox;
 pub(crate) use stream::Stream;
