@@ -294,16 +294,33 @@ fn a_full_disk_refuses_writes_and_nothing_else_until_there_is_space() {
 fn after_a_failed_sync_writes_are_refused_until_a_new_base_is_there() {
     for durability in [Durability::Always, Durability::EverySecond] {
         let (folder, disk) = (Folder::new(), Arc::<FakeDisk>::default());
-        let engine = Engine::open(disk.options(&folder, durability)).unwrap();
+        let engine = Engine::open(disk.options(&folder, durability).stripes(64)).unwrap();
         let db = engine.db(0).unwrap();
-        db.set("before", "1").unwrap();
+        let before: Vec<_> = (0..100).map(|n| format!("before {n}")).collect();
+        before.iter().for_each(|key| db.set(key, "1").unwrap());
         disk.broken.store(true, SeqCst);
         let mut n = 0;
         wait_until("writes are refused", || {
             n += 1;
             db.set(format!("key {n}"), "x").is_err()
         });
-        assert_eq!(db.get("before").unwrap().unwrap(), b"1");
+        // Reads go on. Under `always` nobody sees what could still be lost, and the stripe of such a key knows only
+        // that there is one: keys that share it are refused with it.
+        let readable = before.iter().filter(|key| match db.get(key) {
+            Ok(value) => {
+                assert_eq!(value.unwrap(), b"1");
+                true
+            }
+            Err(e) => {
+                assert!(e.to_string().contains("fsync: input/output error"), "{e}");
+                false
+            }
+        });
+        let (readable, lost) = (readable.count(), db.get(format!("key {n}")));
+        match durability {
+            Durability::Always => assert!(readable > before.len() / 2 && lost.is_err(), "{readable}, {lost:?}"),
+            _ => assert!(readable == before.len() && lost.is_ok(), "{readable}, {lost:?}"),
+        }
         let refused = engine.execute(&["INCR", "n"]).unwrap_err().to_string();
         assert!(refused.contains("fsync: input/output error"), "{refused}");
         disk.broken.store(false, SeqCst);
@@ -313,7 +330,8 @@ fn after_a_failed_sync_writes_are_refused_until_a_new_base_is_there() {
         wait_until("the segment that it has left is deleted", || !folder.segment(1).exists());
         let (copy, ()) = disk.cut_power(&folder, 1, || ());
         let there = copy.open().unwrap().db(0).unwrap();
-        for key in ["before", "after"].map(str::to_owned).into_iter().chain((1..n).map(|n| format!("key {n}"))) {
+        let written = (1..n).map(|n| format!("key {n}"));
+        for key in before.into_iter().chain(["after".to_owned()]).chain(written) {
             assert!(there.exists(&key).unwrap(), "{key}, {durability:?}");
         }
     }
