@@ -38,7 +38,7 @@ fn open_with(name: &str, threads: usize) -> (Arc<Gate>, Server, Engine, Folder) 
         StoreKind::Custom(Arc::new(open))
     };
     // The keys of the tests are in stripes of their own.
-    let options = Options::new().dir(&folder.0).durability(Durability::Always).log_store(store).stripes(1024);
+    let options = Options::new().dir(&folder.0).durability(Durability::Always).log_store(store).stripes(1024).seed(7);
     let options = options.config("enable-debug-command", "yes");
     let engine = Engine::open(directives::register(options)).unwrap();
     let server = serve(&engine, &Config::new().listen("127.0.0.1", 0).io_threads(threads)).unwrap();

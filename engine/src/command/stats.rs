@@ -46,7 +46,11 @@ pub struct Streak {
     calls: u64,
     nanos: u64,
     latency: [u32; BUCKETS],
+    /// The buckets that are not empty, as bits: mostly one, so that they are not all looked at for it.
+    filled: u32,
 }
+
+const _: () = assert!(BUCKETS <= u32::BITS as usize);
 
 impl Streak {
     /// Counts a call.
@@ -55,7 +59,9 @@ impl Streak {
         self.calls += 1;
         self.nanos += nanos;
         let bucket = (nanos / 1000).saturating_sub(1).checked_ilog2().map_or(0, |b| b as usize + 1);
-        self.latency[bucket.min(BUCKETS - 1)] += 1;
+        let bucket = bucket.min(BUCKETS - 1);
+        self.latency[bucket] += 1;
+        self.filled |= 1 << bucket;
     }
 
     /// Hands the counts over.
@@ -65,8 +71,10 @@ impl Streak {
         }
         stats.calls.fetch_add(self.calls, Relaxed);
         stats.micros.fetch_add(self.nanos / 1000, Relaxed);
-        for (mine, shared) in self.latency.iter_mut().zip(&stats.latency).filter(|(n, _)| **n > 0) {
-            shared.fetch_add(u64::from(std::mem::take(mine)), Relaxed);
+        while self.filled != 0 {
+            let bucket = self.filled.trailing_zeros() as usize;
+            stats.latency[bucket].fetch_add(u64::from(std::mem::take(&mut self.latency[bucket])), Relaxed);
+            self.filled &= self.filled - 1;
         }
         (self.calls, self.nanos) = (0, self.nanos % 1000);
     }

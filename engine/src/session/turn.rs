@@ -27,8 +27,9 @@ impl<'c> Turn<'c> {
     pub(super) fn begin(core: &Core, caller: &Caller) -> Self {
         let now = core.keyspace.clock().millis();
         caller.client.active.store(now, Relaxed);
-        let streak = Streak::default();
-        Self { now, watch: Stopwatch::start(), counted: None, streak, done: 0, limits: limits(core) }
+        // The first command is not the one that is counted, and brings the limits.
+        let (streak, limits) = (Streak::default(), Measured::default());
+        Self { now, watch: Stopwatch::start(), counted: None, streak, done: 0, limits }
     }
 
     /// Runs one request.
