@@ -75,11 +75,16 @@ pub(super) fn requests(out: &mut Vec<u8>, effects: &[Effect], db: &mut Option<u3
     }
 }
 
+#[inline]
 fn select(out: &mut Vec<u8>, wanted: u32, db: &mut Option<u32>) {
-    if *db == Some(wanted) {
-        return;
+    if *db != Some(wanted) {
+        *db = Some(wanted);
+        push_select(out, wanted);
     }
-    *db = Some(wanted);
+}
+
+#[cold]
+fn push_select(out: &mut Vec<u8>, wanted: u32) {
     // In lower case: what Redis appends to a file of ours begins with this in capitals, which tells the two apart.
     resp::push_header(out, b'*', 2);
     resp::push_bulk(out, b"select");

@@ -293,12 +293,15 @@ pub fn push_header(out: &mut Vec<u8>, mark: u8, n: usize) {
     match n {
         0..=9 => out.extend_from_slice(&[mark, b'0' + n as u8, b'\r', b'\n']),
         10..=99 => out.extend_from_slice(&[mark, b'0' + (n / 10) as u8, b'0' + (n % 10) as u8, b'\r', b'\n']),
-        _ => {
-            out.push(mark);
-            out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
-            out.extend_from_slice(b"\r\n");
-        }
+        _ => push_long_header(out, mark, n),
     }
+}
+
+#[cold]
+fn push_long_header(out: &mut Vec<u8>, mark: u8, n: usize) {
+    out.push(mark);
+    out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Appends an argument of a request.

@@ -18,17 +18,24 @@ pub struct Effect {
 
 impl Effect {
     /// An effect with a command's name; the view puts in the database.
+    #[inline]
     pub fn new(name: &str) -> Self {
         // Most effects are short: one allocation is enough for them.
         Self { db: 0, len: 0, encoded: Vec::with_capacity(160) }.arg(name)
     }
 
     /// Adds an argument.
+    // In line, so that the effect is put together where it is.
+    #[inline]
     #[must_use]
     pub fn arg(mut self, arg: impl AsRef<[u8]>) -> Self {
-        resp::push_bulk(&mut self.encoded, arg.as_ref());
-        self.len += 1;
+        self.push(arg.as_ref());
         self
+    }
+
+    fn push(&mut self, arg: &[u8]) {
+        resp::push_bulk(&mut self.encoded, arg);
+        self.len += 1;
     }
 
     /// Adds a number as an argument.

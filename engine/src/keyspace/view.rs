@@ -52,13 +52,16 @@ impl Heard {
 
     /// Empties it, but for the memory of what is there with every change.
     fn clear(&mut self) {
-        let mut effects = std::mem::take(&mut self.effects);
+        let Self { effects, events, ready, served, keys, flushed } = self;
         effects.clear();
         // A transaction's worth is not kept.
         if effects.capacity() > 64 {
-            effects = Vec::new();
+            *effects = Vec::new();
         }
-        *self = Self { effects, ..Self::default() };
+        if !(events.is_empty() && ready.is_empty() && served.is_empty() && keys.is_empty()) {
+            (*events, *ready, *served, *keys) = Default::default();
+        }
+        *flushed = false;
     }
 }
 
@@ -108,6 +111,11 @@ impl Marks {
     pub(super) fn note_ready(&mut self, db: TableId, key: &Key<'_>) {
         let ready = Ready { db, hash: key.hash, key: key.bytes.into() };
         self.heard().ready.push(ready);
+    }
+
+    #[inline]
+    fn has_ready(&mut self) -> bool {
+        self.heard.get_mut().as_ref().is_some_and(|heard| !heard.ready.is_empty())
     }
 
     pub(super) fn take_ready(&mut self) -> Vec<Ready> {
@@ -655,7 +663,7 @@ impl<'k> View<'k> {
     fn finish(&mut self) {
         self.closed = true;
         let heard = self.marks.heard.get_mut().is_some();
-        if heard {
+        if heard && self.marks.has_ready() {
             self.serve_waiters();
         }
         debug_assert!(
