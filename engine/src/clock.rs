@@ -59,11 +59,11 @@ thread_local! {
     static READ: Cell<Option<(Stopwatch, u64)>> = const { Cell::new(None) };
 }
 
-/// The system's clock, for which every command asks.
+/// What the system's clock, for which every command asks, shows at the start of a stopwatch.
 #[inline]
-fn system_micros() -> u64 {
+fn system_micros(now: &Stopwatch) -> u64 {
     if let Some((watch, micros)) = READ.get() {
-        let nanos = watch.nanos();
+        let nanos = watch.until(now);
         if nanos < TRUSTED.as_nanos() as u64 {
             return micros + nanos / 1000;
         }
@@ -84,9 +84,20 @@ impl Clock {
     #[inline]
     pub fn micros(&self) -> u64 {
         match self {
-            Self::System => system_micros(),
+            Self::System => system_micros(&Stopwatch::start()),
             Self::Manual(clock) => clock.0.load(Relaxed),
         }
+    }
+
+    /// Milliseconds since 1970, and a stopwatch that starts at that: for one look at the processor's counter.
+    #[inline]
+    pub(crate) fn start(&self) -> (Millis, Stopwatch) {
+        let watch = Stopwatch::start();
+        let micros = match self {
+            Self::System => system_micros(&watch),
+            Self::Manual(clock) => clock.0.load(Relaxed),
+        };
+        (micros / 1000, watch)
     }
 
     /// Milliseconds since 1970.

@@ -41,10 +41,10 @@ impl Stopwatch {
         lap
     }
 
-    /// Nanoseconds since the start or the last lap.
+    /// Nanoseconds between the starts of two.
     #[inline]
-    pub(crate) fn nanos(&self) -> u64 {
-        self.nanos_at(ticks(self.scale))
+    pub(crate) fn until(&self, later: &Self) -> u64 {
+        self.nanos_at(later.ticks)
     }
 
     #[inline]

@@ -156,7 +156,7 @@ fn histogram(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) 
         }
     };
     let tracked = context.core.config.is("latency-tracking");
-    let called = |c: &&Command| tracked && c.stats.calls.load(Relaxed) > 0;
+    let called = |c: &&Command| tracked && c.stats.calls() > 0;
     let commands: Vec<&Command> = commands.into_iter().filter(called).collect();
     reply.map(commands.len());
     for command in commands {
@@ -164,7 +164,7 @@ fn histogram(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>) 
         reply.bulk(command.full_name.as_bytes());
         reply.map(2);
         reply.bulk(b"calls");
-        reply.int(command.stats.calls.load(Relaxed) as i64);
+        reply.int(command.stats.calls() as i64);
         reply.bulk(b"histogram_usec");
         reply.map(buckets.len());
         for (micros, calls) in buckets {

@@ -17,22 +17,30 @@ pub(super) const BUCKETS: usize = 32;
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub struct CommandStats {
-    /// Times it ran.
-    pub calls: AtomicU64,
-    /// Microseconds that took.
-    pub micros: AtomicU64,
+    /// Nanoseconds that its calls took.
+    pub nanos: AtomicU64,
     /// Times it was refused before it ran.
     pub rejected: AtomicU64,
     /// Times it ran and failed.
     pub failed: AtomicU64,
-    /// Calls by duration: bucket `n` counts those of up to `2^n` microseconds.
+    /// Calls by duration: bucket `n` counts those of up to `2^n` microseconds. Each call is in one.
     pub latency: [AtomicU64; BUCKETS],
 }
 
 impl CommandStats {
+    /// Times it ran.
+    pub fn calls(&self) -> u64 {
+        self.latency.iter().map(|bucket| bucket.load(Relaxed)).sum()
+    }
+
+    /// Microseconds that took.
+    pub fn micros(&self) -> u64 {
+        self.nanos.load(Relaxed) / 1000
+    }
+
     /// Starts anew.
     pub fn reset(&self) {
-        for counter in [&self.calls, &self.micros, &self.rejected, &self.failed].into_iter().chain(&self.latency) {
+        for counter in [&self.nanos, &self.rejected, &self.failed].into_iter().chain(&self.latency) {
             counter.store(0, Relaxed);
         }
     }
@@ -43,7 +51,6 @@ impl CommandStats {
 /// A pipeline of one command thus touches the shared counters once.
 #[derive(Debug, Default)]
 pub struct Streak {
-    calls: u64,
     nanos: u64,
     latency: [u32; BUCKETS],
     /// The buckets that are not empty, as bits: mostly one, so that they are not all looked at for it.
@@ -56,7 +63,6 @@ impl Streak {
     /// Counts a call.
     #[inline]
     pub fn add(&mut self, nanos: u64) {
-        self.calls += 1;
         self.nanos += nanos;
         let bucket = (nanos / 1000).saturating_sub(1).checked_ilog2().map_or(0, |b| b as usize + 1);
         let bucket = bucket.min(BUCKETS - 1);
@@ -66,17 +72,15 @@ impl Streak {
 
     /// Hands the counts over.
     pub fn flush(&mut self, stats: &CommandStats) {
-        if self.calls == 0 {
+        if self.filled == 0 {
             return;
         }
-        stats.calls.fetch_add(self.calls, Relaxed);
-        stats.micros.fetch_add(self.nanos / 1000, Relaxed);
+        stats.nanos.fetch_add(std::mem::take(&mut self.nanos), Relaxed);
         while self.filled != 0 {
             let bucket = self.filled.trailing_zeros() as usize;
             stats.latency[bucket].fetch_add(u64::from(std::mem::take(&mut self.latency[bucket])), Relaxed);
             self.filled &= self.filled - 1;
         }
-        (self.calls, self.nanos) = (0, self.nanos % 1000);
     }
 }
 
@@ -216,8 +220,9 @@ mod tests {
         let counts: Vec<u64> = stats.latency.iter().map(|b| b.load(Relaxed)).collect();
         assert_eq!(&counts[..4], [2, 1, 2, 1]);
         assert_eq!(&counts[10..12], [2, 1]);
-        assert_eq!((stats.calls.load(Relaxed), stats.micros.load(Relaxed)), (9, 3064));
-        assert_eq!(counts.iter().sum::<u64>(), 9);
+        assert_eq!((stats.calls(), stats.micros()), (9, 3064));
+        streak.flush(&stats);
+        assert_eq!(stats.calls(), 9, "what was handed over is not handed over again");
     }
 
     #[test]

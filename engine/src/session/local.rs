@@ -7,7 +7,6 @@ use super::{turn, with_args};
 use crate::command::dispatch::{self, Outcome};
 use crate::command::{Args, Caller, Command, Core, Measured, Origin, Reply, Streak, Tree, Value};
 use crate::error::{Error, Result};
-use crate::stopwatch::Stopwatch;
 use crate::sync::atomic::Ordering::Relaxed;
 
 /// How long a paused caller sleeps before it looks again.
@@ -85,7 +84,7 @@ fn run(core: &Core, caller: &mut Caller, argv: &[impl AsRef<[u8]>]) -> Result<Va
 }
 
 fn run_command(core: &Core, caller: &mut Caller, command: Option<&Command>, args: &Args<'_>) -> Result<Value> {
-    let mut now = core.keyspace.clock().millis();
+    let (mut now, mut watch) = core.keyspace.clock().start();
     // Several threads may share the client, and mostly it says so already.
     let client = &caller.client;
     if client.active.load(Relaxed) != now {
@@ -96,7 +95,6 @@ fn run_command(core: &Core, caller: &mut Caller, command: Option<&Command>, args
     {
         client.last_command.store(command.number, Relaxed);
     }
-    let mut watch = Stopwatch::start();
     let mut tree = Tree::default();
     let outcome = loop {
         let outcome = dispatch::dispatch(core, caller, now, command, args, &mut Reply::tree(&mut tree));

@@ -25,11 +25,11 @@ pub(super) struct Turn<'c> {
 
 impl<'c> Turn<'c> {
     pub(super) fn begin(core: &Core, caller: &Caller) -> Self {
-        let now = core.keyspace.clock().millis();
+        let (now, watch) = core.keyspace.clock().start();
         caller.client.active.store(now, Relaxed);
         // The first command is not the one that is counted, and brings the limits.
         let (streak, limits) = (Streak::default(), Measured::default());
-        Self { now, watch: Stopwatch::start(), counted: None, streak, done: 0, limits }
+        Self { now, watch, counted: None, streak, done: 0, limits }
     }
 
     /// Runs one request.
@@ -117,7 +117,7 @@ impl<'c> Turn<'c> {
         }
     }
 
-    pub(super) fn end(mut self, core: &Core, caller: &mut Caller) {
+    pub(super) fn end(&mut self, core: &Core, caller: &mut Caller) {
         self.flush(core, caller);
     }
 

@@ -203,17 +203,17 @@ fn errors(core: &Core, to: &mut Families<'_>) -> Result {
 
 fn commands(core: &Core, to: &mut Families<'_>) -> Result {
     let seen = |command: &&Command| {
-        let CommandStats { calls, rejected, failed, .. } = &command.stats;
-        [calls, rejected, failed].iter().any(|n| n.load(Relaxed) > 0)
+        let CommandStats { rejected, failed, .. } = &command.stats;
+        command.stats.calls() + rejected.load(Relaxed) + failed.load(Relaxed) > 0
     };
     let commands: Vec<&Command> = core.registry.all_and_sub().filter(seen).collect();
-    by_command(to, &commands, ("commands", NUMBER, "Calls of a command."), |s| s.calls.load(Relaxed))?;
+    by_command(to, &commands, ("commands", NUMBER, "Calls of a command."), CommandStats::calls)?;
     let failed = ("commands_failed_calls", NUMBER, "Calls of a command that failed.");
     by_command(to, &commands, failed, |s| s.failed.load(Relaxed))?;
     let rejected = ("commands_rejected_calls", NUMBER, "Times that a command was refused.");
     by_command(to, &commands, rejected, |s| s.rejected.load(Relaxed))?;
     let duration = ("commands_duration", SECONDS, "What calls of a command took in all.");
-    by_command(to, &commands, duration, |s| seconds(s.micros.load(Relaxed), 1e6))?;
+    by_command(to, &commands, duration, |s| seconds(s.nanos.load(Relaxed), 1e9))?;
     if !core.config.is("latency-tracking") {
         return Ok(());
     }
@@ -247,7 +247,7 @@ fn latencies(encoder: &mut MetricEncoder<'_>, stats: &CommandStats) -> Result {
     let buckets = histogram(&counts);
     // Of the counts that the buckets have: others may have been counted since.
     let calls = buckets.iter().map(|(_, calls)| calls).sum();
-    encoder.encode_histogram(seconds(stats.micros.load(Relaxed), 1e6), calls, &buckets, None::<&NoExemplars>)
+    encoder.encode_histogram(seconds(stats.nanos.load(Relaxed), 1e9), calls, &buckets, None::<&NoExemplars>)
 }
 
 type NoExemplars = std::collections::HashMap<usize, Exemplar<NoLabelSet, f64>>;

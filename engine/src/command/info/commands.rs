@@ -7,7 +7,7 @@ use crate::sync::atomic::Ordering::Relaxed;
 pub(super) fn commandstats(core: &Core, lines: &mut Lines) {
     for command in core.registry.all_and_sub() {
         let stats = &command.stats;
-        let (calls, micros) = (stats.calls.load(Relaxed), stats.micros.load(Relaxed));
+        let (calls, micros) = (stats.calls(), stats.micros());
         let (rejected, failed) = (stats.rejected.load(Relaxed), stats.failed.load(Relaxed));
         if calls + rejected + failed > 0 {
             let per_call = if calls > 0 { micros as f64 / calls as f64 } else { 0.0 };
@@ -31,7 +31,7 @@ pub(super) fn latencystats(core: &Core, lines: &mut Lines) {
         return;
     }
     let percentiles = core.config.get("latency-tracking-info-percentiles");
-    let called = |c: &&Command| c.stats.calls.load(Relaxed) > 0;
+    let called = |c: &&Command| c.stats.calls() > 0;
     for command in core.registry.all_and_sub().filter(called) {
         let of = |p: &str| {
             let micros = p.parse().map_or(0, |percent| latency::percentile(command, percent));
