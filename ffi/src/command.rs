@@ -23,7 +23,7 @@ pub(crate) fn run(handle: usize, argv: &[&[u8]]) -> Result<Box<Reply>> {
         return Err(Failure::new("ERR a request that was fed to the session has not ended yet"));
     }
     let running = Running { driver, done: false };
-    running.finish(argv)
+    Ok(running.finish(argv))
 }
 
 /// A command under way. If it panics the session is over: nobody knows what it was in the middle of.
@@ -42,7 +42,7 @@ impl Drop for Running<'_> {
 
 impl Running<'_> {
     #[inline]
-    fn finish(mut self, argv: &[&[u8]]) -> Result<Box<Reply>> {
+    fn finish(mut self, argv: &[&[u8]]) -> Box<Reply> {
         let driver = &mut *self.driver;
         let mut status = driver.session.execute(argv, &mut driver.scratch);
         let has_waited = matches!(status, Status::Paused | Status::Blocked);
@@ -92,30 +92,28 @@ fn again(driver: &mut Driver, status: Status, argv: &[&[u8]]) -> Status {
 
 /// Makes a tree of the reply. What has come with it is left to be taken.
 #[inline]
-fn answer(driver: &mut Driver, has_waited: bool) -> Result<Box<Reply>> {
+fn answer(driver: &mut Driver, has_waited: bool) -> Box<Reply> {
     let position = driver.scratch.position();
     let synced = if position == 0 { Ok(()) } else { driver.session.core().log().wait(position) };
-    let bytes = driver.scratch.in_one_piece();
+    let Driver { scratch, output, shared, .. } = driver;
+    let bytes = scratch.in_one_piece();
     // What came while it waited came first.
     let found = reply::first(bytes, has_waited);
-    let (mut reply, range) = match found {
-        Some(found) => found,
-        // It did not want to have one, or does not get one any more.
-        None if driver.is_over() => (Reply::error(driver.why_over()), 0..0),
-        None => (Reply::nil(), 0..0),
-    };
-    let bytes = driver.scratch.in_one_piece();
+    let range = found.as_ref().map_or(0..0, |(_, range)| range.clone());
     if bytes.len() > range.len() {
         let (before, behind) = (&bytes[..range.start], &bytes[range.end..]);
-        driver.output.raw(before);
-        driver.output.raw(behind);
-        driver.output.depends_on(position);
-        driver.shared.bell.ring();
+        output.raw(before);
+        output.raw(behind);
+        output.depends_on(position);
+        shared.bell.ring();
     }
-    driver.scratch.clear();
-    driver.scratch.shrink();
-    if let Err(trouble) = synced {
-        reply = Reply::error(&format!("MISCONF Errors writing to the AOF file: {trouble}"));
+    scratch.clear();
+    scratch.shrink();
+    match (synced, found) {
+        (Ok(()), Some((reply, _))) => reply,
+        (Err(trouble), _) => Reply::error(&format!("MISCONF Errors writing to the AOF file: {trouble}")),
+        // It did not want to have one, or does not get one any more.
+        (_, None) if driver.is_over() => Reply::error(driver.why_over()),
+        (_, None) => Reply::nil(),
     }
-    Ok(reply)
 }

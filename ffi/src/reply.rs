@@ -28,37 +28,38 @@ pub struct Reply {
 
 impl Reply {
     #[inline]
-    fn new(kind: Type) -> Self {
-        Self { kind, is_root: false, number: 0, text: SmallVec::new(), elements: Vec::new() }
+    fn new(is_root: bool) -> Self {
+        Self { kind: Type::CARNELIAN_NIL, is_root, number: 0, text: SmallVec::new(), elements: Vec::new() }
     }
 
     #[inline]
-    fn of_text(kind: Type, text: &[u8]) -> Self {
-        let mut with_zero = SmallVec::with_capacity(text.len() + 1);
-        with_zero.extend_from_slice(text);
-        with_zero.push(0);
-        Self { kind, is_root: false, number: 0, text: with_zero, elements: Vec::new() }
+    fn set_text(&mut self, kind: Type, text: &[u8]) {
+        self.kind = kind;
+        self.text.reserve_exact(text.len() + 1);
+        self.text.extend_from_slice(text);
+        self.text.push(0);
     }
 
-    fn of_number(kind: Type, number: u64) -> Self {
-        let mut new = Self::new(kind);
-        new.number = number;
-        new
+    #[inline]
+    fn set_number(&mut self, kind: Type, number: u64) {
+        (self.kind, self.number) = (kind, number);
     }
 
-    fn root(mut self) -> Box<Self> {
-        self.is_root = true;
-        Box::new(self)
+    #[inline]
+    fn root() -> Box<Self> {
+        Box::new(Self::new(true))
     }
 
     /// No value.
     pub(crate) fn nil() -> Box<Self> {
-        Self::new(Type::CARNELIAN_NIL).root()
+        Self::root()
     }
 
     /// An error.
     pub(crate) fn error(text: &str) -> Box<Self> {
-        Self::of_text(Type::CARNELIAN_ERROR, text.as_bytes()).root()
+        let mut reply = Self::root();
+        reply.set_text(Type::CARNELIAN_ERROR, text.as_bytes());
+        reply
     }
 
     pub(crate) fn kind(&self) -> Type {
@@ -107,9 +108,14 @@ pub(crate) fn first(bytes: &[u8], after_pushes: bool) -> Option<(Box<Reply>, Ran
     let mut reader = Reader { bytes, at: 0 };
     loop {
         let start = reader.at;
-        let reply = reader.reply()?;
+        // Filled where it is going to stay: it is a good deal to move about.
+        let mut reply = Reply::root();
+        match reader.part(&mut reply)? {
+            0 => {}
+            n => reader.elements(&mut reply, n)?,
+        }
         if !(after_pushes && reply.kind == Type::CARNELIAN_PUSH) {
-            return Some((reply.root(), start..reader.at));
+            return Some((reply, start..reader.at));
         }
     }
 }
@@ -119,84 +125,68 @@ struct Reader<'b> {
     at: usize,
 }
 
-/// What a line begins.
-enum Part {
-    Whole(Reply),
-    /// And how many elements follow.
-    Open(Reply, usize),
-}
-
 impl<'b> Reader<'b> {
-    #[inline]
-    fn reply(&mut self) -> Option<Reply> {
-        match self.part()? {
-            Part::Whole(reply) => Some(reply),
-            Part::Open(reply, n) => self.elements(reply, n),
-        }
-    }
-
-    fn elements(&mut self, outermost: Reply, n: usize) -> Option<Reply> {
-        let mut open = vec![(outermost, n)];
+    #[cold]
+    fn elements(&mut self, outermost: &mut Reply, n: usize) -> Option<()> {
+        // Those that have not all their elements, and how many are missing.
+        let mut open = vec![(std::mem::replace(outermost, Reply::new(false)), n)];
         loop {
-            // Those that have all they are to have are elements of the one around them.
             while let Some((reply, _)) = open.pop_if(|(_, missing)| *missing == 0) {
-                let Some((outer, _)) = open.last_mut() else { return Some(reply) };
+                let Some((outer, _)) = open.last_mut() else {
+                    *outermost = reply;
+                    return Some(());
+                };
                 outer.elements.push(reply);
             }
             let (reply, missing) = open.last_mut()?;
             *missing -= 1;
-            match self.part()? {
-                Part::Whole(element) => reply.elements.push(element),
-                Part::Open(inner, n) => open.push((inner, n)),
+            let mut element = Reply::new(false);
+            match self.part(&mut element)? {
+                0 => reply.elements.push(element),
+                n => open.push((element, n)),
             }
         }
     }
 
+    /// Reads what a line begins into a reply that is nil. Returns how many elements follow.
     #[inline]
-    fn part(&mut self) -> Option<Part> {
+    fn part(&mut self, into: &mut Reply) -> Option<usize> {
         let mark = *self.bytes.get(self.at)?;
         self.at += 1;
         let line = self.line()?;
-        let text = |kind| Some(Part::Whole(Reply::of_text(kind, line)));
-        let number = |kind, number| Some(Part::Whole(Reply::of_number(kind, number)));
         match mark {
-            b'$' | b'=' => self.bulk(mark, line),
-            b':' => number(Type::CARNELIAN_INTEGER, int(line)?.cast_unsigned()),
-            b'+' => text(Type::CARNELIAN_STATUS),
-            b'-' => text(Type::CARNELIAN_ERROR),
-            b'(' => text(Type::CARNELIAN_BIG_NUMBER),
-            b'_' => Some(Part::Whole(Reply::new(Type::CARNELIAN_NIL))),
-            b'#' => number(Type::CARNELIAN_BOOLEAN, u64::from(line == b"t")),
-            b',' => number(Type::CARNELIAN_DOUBLE, std::str::from_utf8(line).ok()?.parse::<f64>().ok()?.to_bits()),
-            b'*' => Self::open(Type::CARNELIAN_ARRAY, int(line)?, 1),
-            b'~' => Self::open(Type::CARNELIAN_SET, int(line)?, 1),
-            b'>' => Self::open(Type::CARNELIAN_PUSH, int(line)?, 1),
-            b'%' => Self::open(Type::CARNELIAN_MAP, int(line)?, 2),
-            _ => None,
+            b'$' | b'=' => self.bulk(mark, line, into)?,
+            b':' => into.set_number(Type::CARNELIAN_INTEGER, int(line)?.cast_unsigned()),
+            b'+' => into.set_text(Type::CARNELIAN_STATUS, line),
+            b'-' => into.set_text(Type::CARNELIAN_ERROR, line),
+            b'(' => into.set_text(Type::CARNELIAN_BIG_NUMBER, line),
+            b'_' => {}
+            b'#' => into.set_number(Type::CARNELIAN_BOOLEAN, u64::from(line == b"t")),
+            b',' => {
+                let number = std::str::from_utf8(line).ok()?.parse::<f64>().ok()?;
+                into.set_number(Type::CARNELIAN_DOUBLE, number.to_bits());
+            }
+            b'*' => return open(into, Type::CARNELIAN_ARRAY, int(line)?, 1),
+            b'~' => return open(into, Type::CARNELIAN_SET, int(line)?, 1),
+            b'>' => return open(into, Type::CARNELIAN_PUSH, int(line)?, 1),
+            b'%' => return open(into, Type::CARNELIAN_MAP, int(line)?, 2),
+            _ => return None,
         }
-    }
-
-    fn open(kind: Type, n: i64, each: usize) -> Option<Part> {
-        let Ok(n) = usize::try_from(n) else { return Some(Part::Whole(Reply::new(Type::CARNELIAN_NIL))) };
-        let n = n.checked_mul(each)?;
-        let mut reply = Reply::new(kind);
-        reply.elements.reserve_exact(n.min(RESERVED));
-        Some(Part::Open(reply, n))
+        Some(0)
     }
 
     #[inline]
-    fn bulk(&mut self, mark: u8, line: &[u8]) -> Option<Part> {
-        let Ok(len) = usize::try_from(int(line)?) else {
-            return Some(Part::Whole(Reply::new(Type::CARNELIAN_NIL)));
-        };
+    fn bulk(&mut self, mark: u8, line: &[u8], into: &mut Reply) -> Option<()> {
+        // A negative length is that of nothing.
+        let Ok(len) = usize::try_from(int(line)?) else { return Some(()) };
         let text = self.bytes.get(self.at..)?.get(..len)?;
         self.at = self.at.checked_add(len + 2)?;
-        let reply = match mark {
+        match mark {
             // Which format it is in stands before the text itself.
-            b'=' => Reply::of_text(Type::CARNELIAN_VERBATIM, text.get(4..).unwrap_or_default()),
-            _ => Reply::of_text(Type::CARNELIAN_STRING, text),
-        };
-        Some(Part::Whole(reply))
+            b'=' => into.set_text(Type::CARNELIAN_VERBATIM, text.get(4..).unwrap_or_default()),
+            _ => into.set_text(Type::CARNELIAN_STRING, text),
+        }
+        Some(())
     }
 
     /// What there is up to the end of the line.
@@ -207,6 +197,15 @@ impl<'b> Reader<'b> {
         self.at += len + 2;
         rest.get(..len)
     }
+}
+
+/// Makes it a reply of `n` times `each` elements, and returns how many that are; nothing if `n` is negative.
+fn open(into: &mut Reply, kind: Type, n: i64, each: usize) -> Option<usize> {
+    let Ok(n) = usize::try_from(n) else { return Some(0) };
+    let n = n.checked_mul(each)?;
+    into.kind = kind;
+    into.elements.reserve_exact(n.min(RESERVED));
+    Some(n)
 }
 
 #[inline]

@@ -85,8 +85,12 @@ impl Output {
     }
 
     /// Forgets everything.
+    #[inline]
     pub fn clear(&mut self) {
-        *self = Self { tail: std::mem::take(&mut self.tail), ..Self::default() };
+        if !self.chunks.is_empty() {
+            self.chunks = VecDeque::new();
+        }
+        (self.sent, self.len, self.position) = (0, 0, 0);
         self.tail.clear();
     }
 
@@ -110,6 +114,7 @@ impl Output {
     }
 
     /// All that is waiting, in one piece, which is put together if it is not. O(1) mostly.
+    #[inline]
     pub fn in_one_piece(&mut self) -> &[u8] {
         if !self.chunks.is_empty() {
             let tail = self.to_vec();
@@ -136,6 +141,7 @@ impl Output {
     }
 
     /// Gives memory back that a large reply took.
+    #[inline]
     pub fn shrink(&mut self) {
         if self.is_empty() && self.tail.capacity() > 64 * 1024 {
             self.tail = Vec::new();

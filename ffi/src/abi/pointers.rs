@@ -8,6 +8,7 @@ use crate::error::{Failure, Result};
 /// As Redis has it for requests.
 const MOST_ARGUMENTS: usize = 1024 * 1024;
 
+#[inline]
 fn check(what: &str, is_null: bool, len: usize) -> Result<()> {
     if is_null && len > 0 {
         return Err(Failure::new(format!("ERR {what} is NULL")));
@@ -22,6 +23,7 @@ fn check(what: &str, is_null: bool, len: usize) -> Result<()> {
 ///
 /// # Safety
 /// `len` bytes at `data` can be read and do not change for as long as what is returned is used.
+#[inline]
 pub(super) unsafe fn bytes<'a>(what: &str, data: *const c_void, len: usize) -> Result<&'a [u8]> {
     check(what, data.is_null(), len)?;
     if len == 0 {
@@ -93,7 +95,10 @@ pub(super) unsafe fn pairs<'a>(first: *const *const c_char, n: usize) -> Result<
     pairs.iter().map(|[name, value]| unsafe { Ok((text("an option", *name)?, text("an option", *value)?)) }).collect()
 }
 
-/// The arguments of a command.
+/// The arguments of a command. They are filled in where they are used: it is a good deal to move about.
+pub(super) type Arguments<'a> = smallvec::SmallVec<[&'a [u8]; 16]>;
+
+/// Adds the arguments of a command.
 ///
 /// # Safety
 /// `argc` pointers are at `argv`, and as many lengths at `lengths` unless that is NULL; each argument is as long as that
@@ -103,7 +108,8 @@ pub(super) unsafe fn arguments<'a>(
     argc: usize,
     argv: *const *const c_char,
     lengths: *const usize,
-) -> Result<smallvec::SmallVec<[&'a [u8]; 16]>> {
+    into: &mut Arguments<'a>,
+) -> Result<()> {
     if argc == 0 || argc > MOST_ARGUMENTS {
         let why = if argc == 0 { "ERR a command needs a name" } else { "ERR a command has too many arguments" };
         return Err(Failure::new(why));
@@ -111,12 +117,18 @@ pub(super) unsafe fn arguments<'a>(
     // SAFETY: as the caller promises.
     let argv = unsafe { values("argv", argv, argc) }?;
     if lengths.is_null() {
-        let missing = || Failure::new("ERR an argument is NULL");
-        // SAFETY: as the caller promises.
-        return argv.iter().map(|&arg| unsafe { string(arg).map(CStr::to_bytes).ok_or_else(missing) }).collect();
+        for &arg in argv {
+            // SAFETY: as the caller promises.
+            let arg = unsafe { string(arg) }.ok_or_else(|| Failure::new("ERR an argument is NULL"))?;
+            into.push(arg.to_bytes());
+        }
+        return Ok(());
     }
     // SAFETY: as the caller promises.
     let lengths = unsafe { values("lengths", lengths, argc) }?;
-    // SAFETY: as the caller promises.
-    argv.iter().zip(lengths).map(|(&arg, &len)| unsafe { bytes("an argument", arg.cast(), len) }).collect()
+    for (&arg, &len) in argv.iter().zip(lengths) {
+        // SAFETY: as the caller promises.
+        into.push(unsafe { bytes("an argument", arg.cast(), len) }?);
+    }
+    Ok(())
 }

@@ -42,9 +42,10 @@ pub unsafe extern "C" fn carnelian_command(
     lengths: *const usize,
 ) -> *mut Reply {
     guard(std::ptr::null_mut(), || {
+        let mut arguments = pointers::Arguments::new();
         // SAFETY: as the caller promises.
-        let argv = unsafe { pointers::arguments(argc, argv, lengths) }?;
-        command::run(session.addr(), &argv).map(Box::into_raw)
+        unsafe { pointers::arguments(argc, argv, lengths, &mut arguments) }?;
+        command::run(session.addr(), &arguments).map(Box::into_raw)
     })
 }
 
