@@ -118,9 +118,9 @@ impl Bell {
         if let Some((_, writer)) = self.pipe.get() {
             // Together, or somebody might take the byte out in between, and the mark stay without one for ever.
             let _writing = self.writing.lock();
-            if !self.readable.load(Relaxed) {
+            // Said first: whoever is woken by the byte takes it out, and must see that it is there.
+            if !self.readable.swap(true, AcqRel) {
                 let _ = (&*writer).write(&[1]);
-                self.readable.store(true, Release);
             }
         }
     }
