@@ -94,7 +94,8 @@ fn nobody_is_told_of_a_change_before_it_is_on_the_disk() {
         let open = move |_: &Path, len| Ok(Box::new(Gated { gate: gate.clone(), len }) as Box<dyn Store>);
         StoreKind::Custom(Arc::new(open))
     };
-    let options = Options::new().dir(folder.path()).durability(Durability::Always).log_store(store).stripes(1024).seed(7);
+    let options =
+        Options::new().dir(folder.path()).durability(Durability::Always).log_store(store).stripes(1024).seed(7);
     let engine = Engine(carnelian_ffi::abi::engine::adopt(carnelian::Engine::open(options).unwrap()));
     let [writer, reader, waiting, command, other] = [(); 5].map(|()| engine.connect());
     assert!(!writer.is_woken(0) && !reader.is_woken(0));

@@ -116,8 +116,9 @@ impl Seen {
     }
 
     fn expect_enough(&self) {
-        // Mostly it is nearly all of them; on a busy machine threads have their turns one after the other.
-        assert!(self.overlapped * 20 > self.histories, "too few of the histories overlapped: {self:?}");
+        // Mostly it is nearly all of them; on a busy machine threads have their turns one after the other, and 1 in 25
+        // was seen.
+        assert!(self.overlapped * 100 > self.histories, "too few of the histories overlapped: {self:?}");
         let few = self.histories / 100;
         let each =
             [self.broken_watches, self.kept_watches, self.served, self.handed_over, self.timed_out, self.wrong_types];
