@@ -6,7 +6,7 @@ CARGO ?= cargo
 # For bench: arguments of the harness, for example BENCH="--only memory".
 BENCH ?=
 # For fuzz: seconds for the parser of requests; every other target has a few.
-FUZZ_SECONDS ?= 60
+FUZZ_SECONDS ?= 30
 
 .PHONY: help test soak lint build server unit bench peers smoke python node ffi shuttle asan tsan fuzz
 # The steps of `test` share the machine's cores and the target folder.
