@@ -10,6 +10,7 @@ use super::blocking;
 use super::registry::Keys;
 use super::tracking;
 use super::{Args, Caller, Client, Command, Context, Core, Flags, Registry, Reply, ReplyMode, Run, ViewFn};
+use crate::codec::num;
 use crate::error::{Error, Result};
 use crate::keyspace::{ElementOf, View};
 use crate::table::KeyHasher;
@@ -66,6 +67,15 @@ impl BatchKeys {
                 for i in (first..argv.len().saturating_sub(but)).step_by(step) {
                     self.positions.push(i);
                     self.hashes.push(hasher.hash(argv[i]));
+                }
+            }
+            Keys::Counted(at) => {
+                let count = argv.get(at).and_then(|n| num::parse_i64(n)).and_then(|n| usize::try_from(n).ok());
+                let rest = argv.get(at + 1..).unwrap_or_default();
+                // Of a number that cannot be there are none.
+                for (i, key) in rest.get(..count.unwrap_or(0)).unwrap_or_default().iter().enumerate() {
+                    self.positions.push(at + 1 + i);
+                    self.hashes.push(hasher.hash(key));
                 }
             }
             Keys::BySpec => {

@@ -21,6 +21,8 @@ pub enum Keys {
         /// How many arguments behind them are no keys.
         but: usize,
     },
+    /// The argument at this index says how many they are, and they follow it.
+    Counted(usize),
     /// By the specs.
     BySpec,
 }
@@ -60,6 +62,9 @@ impl Command {
                 (Begin::Index(i), Find::Range { last: 0, .. }) => Keys::One(i),
                 (Begin::Index(first), Find::Range { last: last @ ..0, step, limit: 0 | 1 }) => {
                     Keys::Every { first, step: step.max(1), but: last.unsigned_abs() as usize - 1 }
+                }
+                (Begin::Index(i), Find::KeyNum { number: 0, first: 1, step: 1 }) if spec.find_keys.is_none() => {
+                    Keys::Counted(i)
                 }
                 _ => Keys::BySpec,
             },

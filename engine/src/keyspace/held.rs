@@ -86,6 +86,17 @@ impl<'k> Held<'k> {
         if held.all().iter().any(|(_, guard)| guard.needs_further()) { held.with_further(space) } else { Ok(held) }
     }
 
+    /// Locks all stripes.
+    pub(super) fn everything(space: &'k Keyspace, access: Access) -> Result<Self> {
+        let n = space.stripes();
+        let mut guards = Vec::with_capacity(n);
+        for stripe in 0..n {
+            guards.push((stripe, lock(space, stripe, access)?));
+        }
+        let stripes = Stripes(u64::MAX >> Stripes::MAX.saturating_sub(n));
+        Ok(Self::Many(stripes, guards.into()))
+    }
+
     /// Locks stripes, and nothing beside them.
     #[inline]
     pub(super) fn just(space: &'k Keyspace, wanted: impl Iterator<Item = (usize, Access)>) -> Result<Self> {

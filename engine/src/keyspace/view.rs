@@ -213,7 +213,7 @@ impl<'k> View<'k> {
     /// A view of everything.
     pub fn all(space: &'k Keyspace, db: u32, now: Millis, access: Access) -> Result<Self> {
         enter(space)?;
-        let held = held(space, Held::some(space, (0..space.stripes()).map(|s| (s, access))))?;
+        let held = held(space, Held::everything(space, access))?;
         Ok(Self::with(space, db, now, held))
     }
 

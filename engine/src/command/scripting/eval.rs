@@ -96,8 +96,8 @@ fn no_script() -> Error {
 ///
 /// # Errors
 /// If their number is none, or more than there are; `not_a_number` is what is said of the first.
-pub(super) fn keys_of(args: &Args<'_>, not_a_number: Error) -> Result<std::ops::Range<usize>> {
-    let number = num::parse_i64(args.get(2)).ok_or(not_a_number)?;
+pub(super) fn keys_of(args: &Args<'_>, not_a_number: impl FnOnce() -> Error) -> Result<std::ops::Range<usize>> {
+    let number = num::parse_i64(args.get(2)).ok_or_else(not_a_number)?;
     match usize::try_from(number) {
         Ok(n) if n > args.len() - 3 => Err(Error::new("ERR Number of keys can't be greater than number of args")),
         Ok(n) => Ok(3..3 + n),
@@ -123,7 +123,7 @@ fn evalsha_ro(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>)
 
 fn evaluate(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>, read_only: bool) -> Result<()> {
     context.show_to_monitors(args);
-    let keys = keys_of(args, Error::NOT_INTEGER)?;
+    let keys = keys_of(args, || Error::NOT_INTEGER)?;
     let sha = sha_of_source(args.get(1));
     let evaluation = Evaluation { sha, args: *args, keys, read_only };
     evaluation.run(context, reply, |scripts| scripts.find_or_read(&sha, args.get(1)))
@@ -132,7 +132,7 @@ fn evaluate(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>, r
 fn evaluate_known(context: &mut Context<'_>, args: &Args<'_>, reply: &mut Reply<'_>, read_only: bool) -> Result<()> {
     context.show_to_monitors(args);
     let sha = sha_of(args.get(1)).ok_or_else(no_script)?;
-    let keys = keys_of(args, Error::NOT_INTEGER)?;
+    let keys = keys_of(args, || Error::NOT_INTEGER)?;
     let evaluation = Evaluation { sha, args: *args, keys, read_only };
     evaluation.run(context, reply, |scripts| Ok((scripts.cache.lock().get(&sha).ok_or_else(no_script)?, false)))
 }

@@ -129,10 +129,10 @@ fn call_of(
     read_only: bool,
 ) -> Result<()> {
     let missing = || Error::new("ERR Function not found");
-    let (library, place, promises) = libraries.function(args.get(1)).ok_or_else(missing)?;
-    let keys = keys_of(args, Error::new("ERR Bad number of keys provided"))?;
-    let name = std::str::from_utf8(args.get(1)).unwrap_or_default();
-    let program = Program { kind: Kind::Function, name, promises: Some(promises), read_only, command: *args, keys };
+    let (library, place, function) = libraries.function(args.get(1)).ok_or_else(missing)?;
+    let keys = keys_of(args, || Error::new("ERR Bad number of keys provided"))?;
+    let (name, promises) = (&*function.name, Some(function.promises));
+    let program = Program { kind: Kind::Function, name, promises, read_only, command: *args, keys };
     let find: &Find<'_> = &|machine, host| machine.function(library, place, host)?.ok_or_else(missing);
     run(context, &program, machine, find, reply)
 }

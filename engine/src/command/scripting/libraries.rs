@@ -42,8 +42,8 @@ impl Library {
 #[derive(Debug, Clone)]
 pub(super) struct Libraries {
     by_name: BTreeMap<String, Arc<Library>>,
-    /// The library of each function.
-    functions: HashMap<String, (Arc<Library>, usize), RandomState>,
+    /// The library of each function, by its name.
+    functions: HashMap<Box<[u8]>, (Arc<Library>, usize), RandomState>,
 }
 
 impl Default for Libraries {
@@ -53,10 +53,10 @@ impl Default for Libraries {
 }
 
 impl Libraries {
-    /// The library of a function, the function's place in it, and what it promises. O(1).
-    pub(super) fn function(&self, name: &[u8]) -> Option<(&Library, usize, Promises)> {
-        let (library, place) = self.functions.get(std::str::from_utf8(name).ok()?)?;
-        Some((library, *place, library.functions.get(*place)?.promises))
+    /// The library of a function, the function's place in it, and the function. O(1).
+    pub(super) fn function(&self, name: &[u8]) -> Option<(&Library, usize, &Declared)> {
+        let (library, place) = self.functions.get(name)?;
+        Some((library, *place, library.functions.get(*place)?))
     }
 
     /// Whether there is this very library.
@@ -89,7 +89,9 @@ impl Libraries {
             return Err(Error::new(format!("ERR Library '{}' already exists", library.name)));
         }
         let is_others = |name: &str| {
-            self.functions.get(name).is_some_and(|(owner, _)| old.as_ref().is_none_or(|old| !Arc::ptr_eq(owner, old)))
+            self.functions
+                .get(name.as_bytes())
+                .is_some_and(|(owner, _)| old.as_ref().is_none_or(|old| !Arc::ptr_eq(owner, old)))
         };
         if let Some(twice) = library.functions.iter().find(|function| is_others(&function.name)) {
             return Err(Error::new(format!("ERR Function {} already exists", twice.name)));
@@ -98,7 +100,7 @@ impl Libraries {
             self.remove(old.name.as_bytes());
         }
         for (i, function) in library.functions.iter().enumerate() {
-            self.functions.insert(function.name.clone(), (library.clone(), i));
+            self.functions.insert(function.name.as_bytes().into(), (library.clone(), i));
         }
         self.by_name.insert(library.name.clone(), library);
         Ok(())
@@ -109,7 +111,7 @@ impl Libraries {
         let Some(library) = std::str::from_utf8(name).ok().and_then(|name| self.by_name.remove(name)) else {
             return false;
         };
-        library.functions.iter().for_each(|function| drop(self.functions.remove(&function.name)));
+        library.functions.iter().for_each(|function| drop(self.functions.remove(function.name.as_bytes())));
         true
     }
 

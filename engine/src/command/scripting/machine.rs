@@ -33,7 +33,7 @@ pub(super) struct Machine {
     prune_at: usize,
     /// For FCALL, when there was a first function.
     functions: Option<Interpreter>,
-    libraries: HashMap<String, Loaded>,
+    libraries: HashMap<String, Loaded, RandomState>,
     /// The libraries as a run has last seen them.
     pub(super) seen: Seen,
     /// For the run that has the machine.
@@ -77,7 +77,7 @@ impl Machine {
             compiled: HashMap::with_hasher(RandomState::new()),
             prune_at: PRUNE_AFTER,
             functions: None,
-            libraries: HashMap::new(),
+            libraries: HashMap::with_hasher(RandomState::new()),
             seen: Seen::default(),
             buffers: Buffers::default(),
         })
