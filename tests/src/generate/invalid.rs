@@ -11,10 +11,11 @@ pub(super) fn step(g: &mut Generator) -> Step {
     })
 }
 
-/// Names that no server has, with arguments that its answer quotes.
+/// Names that no server has, with arguments that its answer quotes. None is a command up to a NUL: Redis compares names
+/// up to there, if they happen to be in the same bucket of its table, which is once in some hundred starts.
 fn unknown(g: &mut Generator) -> Command {
     let names =
-        ["NOSUCH", "", "GET ", "get\r\n", "client|list", "object|encoding", "\0", "SET\0", "FOO\nBAR", "x'y", "gét"];
+        ["NOSUCH", "", "GET ", "get\r\n", "client|list", "object|encoding", "\0", "FOO\0", "FOO\nBAR", "x'y", "gét"];
     let mut command = match g.rng.below(8) {
         0 => vec![vec![b'L'; g.rng.between(100, 300) as usize]],
         1 => vec![g.value()],
