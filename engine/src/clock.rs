@@ -83,21 +83,22 @@ impl Clock {
     /// Microseconds since 1970.
     #[inline]
     pub fn micros(&self) -> u64 {
-        match self {
-            Self::System => system_micros(&Stopwatch::start()),
-            Self::Manual(clock) => clock.0.load(Relaxed),
-        }
+        self.micros_at(&Stopwatch::start())
     }
 
     /// Milliseconds since 1970, and a stopwatch that starts at that: for one look at the processor's counter.
     #[inline]
     pub(crate) fn start(&self) -> (Millis, Stopwatch) {
         let watch = Stopwatch::start();
-        let micros = match self {
-            Self::System => system_micros(&watch),
+        (self.micros_at(&watch) / 1000, watch)
+    }
+
+    #[inline]
+    fn micros_at(&self, now: &Stopwatch) -> u64 {
+        match self {
+            Self::System => system_micros(now),
             Self::Manual(clock) => clock.0.load(Relaxed),
-        };
-        (micros / 1000, watch)
+        }
     }
 
     /// Milliseconds since 1970.

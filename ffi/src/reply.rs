@@ -126,7 +126,6 @@ struct Reader<'b> {
 }
 
 impl<'b> Reader<'b> {
-    #[cold]
     fn elements(&mut self, outermost: &mut Reply, n: usize) -> Option<()> {
         // Those that have not all their elements, and how many are missing.
         let mut open = vec![(std::mem::replace(outermost, Reply::new(false)), n)];

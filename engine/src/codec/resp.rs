@@ -297,7 +297,8 @@ pub fn push_header(out: &mut Vec<u8>, mark: u8, n: usize) {
     }
 }
 
-#[cold]
+// Not rare, but too long to be in line with the others.
+#[inline(never)]
 fn push_long_header(out: &mut Vec<u8>, mark: u8, n: usize) {
     out.push(mark);
     out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());

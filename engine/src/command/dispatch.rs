@@ -412,3 +412,34 @@ pub fn apply_reply_mode(caller: &mut Caller, output: &mut super::Output, before:
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is prepared for speed finds what the specs say, whatever the arguments are.
+    #[test]
+    fn prepared_keys_are_those_of_the_specs() {
+        let registry = Registry::new(super::super::ENGINE.iter().copied().flatten());
+        let hasher = KeyHasher::seeded(7);
+        let words: [&[u8]; 8] = [b"0", b"1", b"2", b"3", b"9", b"-1", b"x", b"9223372036854775807"];
+        let (mut compared, mut counted) = (0, 0);
+        for command in registry.all_and_sub().filter(|command| command.keys != Keys::BySpec) {
+            for len in 1..7 {
+                for shift in 0..words.len() {
+                    let argv: Vec<&[u8]> = (0..len).map(|i| words[(i * 3 + shift) % words.len()]).collect();
+                    if !command.spec.accepts(len) {
+                        continue;
+                    }
+                    let mut keys = BatchKeys::default();
+                    keys.add(Some(command), &argv, &hasher);
+                    let expected = positions_to_lock(&command.spec, &argv).unwrap_or_default();
+                    assert_eq!(keys.positions[..], expected[..], "{} {argv:?}", command.full_name);
+                    compared += 1;
+                    counted += usize::from(matches!(command.keys, Keys::Counted(_)) && !expected.is_empty());
+                }
+            }
+        }
+        assert!(compared > 1000 && counted > 20, "{compared}, {counted}");
+    }
+}
