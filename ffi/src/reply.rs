@@ -126,6 +126,8 @@ struct Reader<'b> {
 }
 
 impl<'b> Reader<'b> {
+    // Out of line: most replies have none, and are to be quick.
+    #[inline(never)]
     fn elements(&mut self, outermost: &mut Reply, n: usize) -> Option<()> {
         // Those that have not all their elements, and how many are missing.
         let mut open = vec![(std::mem::replace(outermost, Reply::new(false)), n)];
